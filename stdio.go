@@ -1,0 +1,174 @@
+package docker
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// Stdio are the streams of a command. They are set before its start.
+type Stdio struct {
+	// Stdin is the command's input; nil is none. It is read in a goroutine of its own,
+	// which ends with the reader: a command that ends does not wait for it.
+	Stdin io.Reader
+	// Stdout and Stderr receive the command's output; nil discards it. A terminal has
+	// one output, Stdout. Each is written from one goroutine.
+	Stdout, Stderr io.Writer
+
+	closers []io.Closer // the command's ends of the pipes
+	stream  *AttachStream
+	copied  chan error // of the output, once
+	fed     chan error // of the input, once
+}
+
+// StdinPipe returns a pipe to the command's input. The caller closes it to end the input.
+func (s *Stdio) StdinPipe() (io.WriteCloser, error) {
+	if s.Stdin != nil || s.stream != nil {
+		return nil, errors.New("docker: Stdin is already set, or the command started")
+	}
+	r, w := io.Pipe()
+	s.Stdin = r
+	s.closers = append(s.closers, r)
+	return w, nil
+}
+
+// StdoutPipe returns a pipe from the command's output, which ends when the command does.
+// Read it to its end before Wait.
+func (s *Stdio) StdoutPipe() (io.ReadCloser, error) { return s.outputPipe(&s.Stdout) }
+
+// StderrPipe returns a pipe from the command's error output, which ends when the
+// command does. Read it to its end before Wait.
+func (s *Stdio) StderrPipe() (io.ReadCloser, error) { return s.outputPipe(&s.Stderr) }
+
+func (s *Stdio) outputPipe(to *io.Writer) (io.ReadCloser, error) {
+	if *to != nil || s.stream != nil {
+		return nil, errors.New("docker: the output is already set, or the command started")
+	}
+	r, w := io.Pipe()
+	*to = w
+	s.closers = append(s.closers, w)
+	return r, nil
+}
+
+// begin starts to copy between the streams and the connection.
+func (s *Stdio) begin(stream *AttachStream) {
+	s.stream = stream
+	s.copied, s.fed = make(chan error, 1), make(chan error, 1)
+	go func() {
+		err := stream.Copy(s.Stdout, s.Stderr)
+		for _, pipe := range s.closers {
+			pipe.Close()
+		}
+		s.copied <- err
+	}()
+	if s.Stdin != nil {
+		go func() { s.fed <- s.feed() }()
+	}
+}
+
+// feed copies the input and ends it. A command that takes no more of it is no error.
+func (s *Stdio) feed() error {
+	in := &inputReader{r: s.Stdin}
+	if _, err := io.Copy(s.stream, in); err != nil {
+		return in.err
+	}
+	if err := s.stream.CloseWrite(); errors.Is(err, errors.ErrUnsupported) {
+		return fmt.Errorf("docker: the command's input cannot be ended on this connection: %w", err)
+	}
+	return nil
+}
+
+// inputReader tells the errors of a reader from those of the writer it is copied to.
+type inputReader struct {
+	r   io.Reader
+	err error
+}
+
+func (i *inputReader) Read(p []byte) (int, error) {
+	n, err := i.r.Read(p)
+	if err != nil && err != io.EOF && !errors.Is(err, io.ErrClosedPipe) {
+		i.err = err
+	}
+	return n, err
+}
+
+// finish waits for the end of the output, and returns the first thing that went wrong.
+func (s *Stdio) finish() error {
+	err := <-s.copied
+	s.stream.Close()
+	select {
+	case failed := <-s.fed:
+		err = errors.Join(err, failed)
+	default:
+	}
+	return err
+}
+
+// ExitError is the error of a command that ran and ended with another code than 0.
+type ExitError struct {
+	Code   int
+	Stderr []byte // the end of it, at most 64 KiB, where it was collected by Output
+}
+
+func (e *ExitError) Error() string {
+	text := fmt.Sprintf("docker: exit status %d", e.Code)
+	if last := bytes.TrimSpace(e.Stderr); len(last) > 0 {
+		line := last[bytes.LastIndexByte(last, '\n')+1:]
+		text += ": " + bounded(string(line))
+	}
+	return text
+}
+
+const maxStderr = 64 << 10
+
+// tail keeps the end of what is written to it.
+type tail struct{ text []byte }
+
+func (t *tail) Write(p []byte) (int, error) {
+	if t.text = append(t.text, p...); len(t.text) > 2*maxStderr {
+		t.text = append(t.text[:0], t.end()...)
+	}
+	return len(p), nil
+}
+
+func (t *tail) end() []byte { return t.text[max(0, len(t.text)-maxStderr):] }
+
+// output collects what run writes to Stdout, and the end of Stderr where it has no
+// writer of its own.
+func (s *Stdio) output(run func() error) ([]byte, error) {
+	if s.Stdout != nil {
+		return nil, errors.New("docker: Stdout is already set")
+	}
+	var out bytes.Buffer
+	s.Stdout = &out
+	var collected tail
+	if s.Stderr == nil {
+		s.Stderr = &collected
+	}
+	err := run()
+	var exit *ExitError
+	if errors.As(err, &exit) {
+		exit.Stderr = collected.end()
+	}
+	return out.Bytes(), err
+}
+
+// combined collects what run writes to both outputs, in the order in which it came.
+func (s *Stdio) combined(run func() error) ([]byte, error) {
+	if s.Stdout != nil || s.Stderr != nil {
+		return nil, errors.New("docker: Stdout or Stderr is already set")
+	}
+	var out bytes.Buffer
+	s.Stdout, s.Stderr = &out, &out
+	err := run()
+	return out.Bytes(), err
+}
+
+// exitError is nil for 0.
+func exitError(code int, err error) error {
+	if err != nil || code == 0 {
+		return err
+	}
+	return &ExitError{Code: code}
+}

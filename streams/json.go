@@ -1,0 +1,194 @@
+package streams
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"math"
+
+	"github.com/cleat-go/docker/internal/jsonscan"
+)
+
+// JSON decodes a stream of JSON values, such as the engine's events. A value is at most 4 MiB.
+// If *T is a [json.Unmarshaler], its UnmarshalJSON gets each value unchecked: whole brackets
+// and quotes are all that is certain.
+//
+// An error comes once and last. A record of the engine's that reports a failure is an
+// [*EngineError]. A stream that ends inside a value is errdefs.ErrTruncated. Other text than
+// JSON, from a proxy perhaps, is an error that quotes it. The sequence is for one loop; r is
+// read ahead and not closed.
+func JSON[T any](r io.Reader) iter.Seq2[T, error] {
+	v := new(T)
+	values := newValues(r, func(value []byte) error {
+		var zero T
+		*v = zero
+		return unmarshal(value, v)
+	})
+	return func(yield func(T, error) bool) {
+		defer values.close()
+		for {
+			err := values.next()
+			if err == io.EOF {
+				return
+			}
+			if err != nil {
+				var zero T
+				yield(zero, err)
+				return
+			}
+			if !yield(*v, nil) {
+				return
+			}
+		}
+	}
+}
+
+func unmarshal(value []byte, v any) error {
+	if bytes.Contains(value, []byte(`"error`)) {
+		if err := errorRecord(value); err != nil {
+			return err
+		}
+	}
+	switch v := v.(type) {
+	case *json.RawMessage: // takes anything
+		if !json.Valid(value) {
+			return json.Unmarshal(value, v)
+		}
+		return v.UnmarshalJSON(value)
+	case json.Unmarshaler:
+		return v.UnmarshalJSON(value)
+	}
+	return json.Unmarshal(value, v)
+}
+
+// values reads a stream of JSON values one after the other.
+type values struct {
+	r      *jsonscan.Reader
+	decode func(value []byte) error
+	err    error
+}
+
+func newValues(r io.Reader, decode func([]byte) error) *values {
+	return &values{r: jsonscan.NewReader(r, 0), decode: decode}
+}
+
+// next decodes one value. Errors are final.
+func (v *values) next() error {
+	if v.err == nil {
+		v.err = v.read()
+	}
+	return v.err
+}
+
+func (v *values) read() error {
+	value, err := v.r.Next()
+	if err != nil {
+		return v.readError(err)
+	}
+	err = v.decode(value)
+	var failure *EngineError
+	switch {
+	case err == nil || errors.As(err, &failure):
+		return err
+	case value[0] != '{' && value[0] != '[':
+		return v.r.Reject()
+	}
+	return fmt.Errorf("value at byte %d of the stream: %w", v.r.Offset(), err)
+}
+
+func (v *values) readError(err error) error {
+	var text *jsonscan.TextError
+	if err == io.EOF || errors.As(err, &text) || errors.Is(err, jsonscan.ErrTooLarge) {
+		return err
+	}
+	return readError(err, fmt.Sprintf("in or after the value at byte %d", v.r.Offset()))
+}
+
+func (v *values) close() {
+	if v.err == nil {
+		v.err = errLeft
+	}
+	v.r.Close()
+}
+
+// errorRecord returns the [*EngineError] that a value reports, if it is an error record.
+func errorRecord(value []byte) error {
+	var s jsonscan.Scanner
+	var e engineError
+	s.Reset(value)
+	for key := range s.Object {
+		e.field(&s, key)
+	}
+	if s.End() != nil {
+		return nil // the decoder says what is wrong
+	}
+	return e.err()
+}
+
+// engineError collects the fields of an error record in any of its forms: "error" only,
+// "errorDetail" only, or both.
+type engineError struct {
+	found   bool
+	code    int
+	message string // of errorDetail
+	text    string // of error
+}
+
+// field takes the field that the scanner is at, if it is one of an error record.
+func (e *engineError) field(s *jsonscan.Scanner, key []byte) bool {
+	switch string(key) {
+	case "error":
+		if e.text = words(s); e.text != "" {
+			e.found = true
+		}
+	case "errorDetail":
+		e.detail(s)
+	default:
+		return false
+	}
+	return true
+}
+
+func (e *engineError) detail(s *jsonscan.Scanner) {
+	if s.Peek() != '{' {
+		e.message = words(s)
+		e.found = e.found || e.message != ""
+		return
+	}
+	e.found = true
+	for key := range s.Object {
+		switch string(key) {
+		case "code":
+			if c := s.Peek(); c == '-' || c >= '0' && c <= '9' {
+				e.code = int(min(max(s.Float64(), math.MinInt32), math.MaxInt32))
+			}
+		case "message":
+			e.message = words(s)
+		}
+	}
+}
+
+// words reads a string, or the text of any other value but null.
+func words(s *jsonscan.Scanner) string {
+	switch {
+	case s.Peek() == '"':
+		return s.String()
+	case s.Null():
+		return ""
+	}
+	return string(s.Raw())
+}
+
+func (e *engineError) err() error {
+	if !e.found {
+		return nil
+	}
+	message := e.message
+	if message == "" {
+		message = e.text
+	}
+	return &EngineError{Code: e.code, Message: message}
+}

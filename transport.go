@@ -1,0 +1,228 @@
+package docker
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/docker/go-connections/sockets"
+)
+
+const (
+	defaultDialTimeout = 30 * time.Second
+	idleTimeout        = 30 * time.Second
+	maxIdleConns       = 16
+	maxResponseHeader  = 256 << 10
+)
+
+// newTransport makes the one transport of a client, for plain calls and upgrades alike.
+func newTransport(s *settings, h *host) *http.Transport {
+	d := &dialer{host: h, dial: s.dial, timeout: s.dialTimeout}
+	t := &http.Transport{
+		DialContext:            d.dialPlain,
+		DisableCompression:     true,
+		MaxIdleConnsPerHost:    maxIdleConns,
+		IdleConnTimeout:        idleTimeout,
+		MaxResponseHeaderBytes: maxResponseHeader,
+		Protocols:              new(http.Protocols),
+	}
+	t.Protocols.SetHTTP1(true)
+	if h.scheme == "https" {
+		d.tls = clientTLS(s.tls, h)
+		t.TLSClientConfig = d.tls
+		t.DialTLSContext = d.dialTLS
+	}
+	if h.network == "tcp" && s.dial == nil {
+		t.Proxy = http.ProxyFromEnvironment
+	}
+	if d.timeout == 0 {
+		d.timeout = defaultDialTimeout
+	}
+	if d.timeout > 0 {
+		t.TLSHandshakeTimeout = d.timeout // of connections through a proxy
+	}
+	return t
+}
+
+// clientTLS is the configuration with what the transport needs of it.
+func clientTLS(given *tls.Config, h *host) *tls.Config {
+	config := given.Clone()
+	if config == nil {
+		config = new(tls.Config)
+	}
+	if config.MinVersion == 0 {
+		config.MinVersion = tls.VersionTLS12
+	}
+	if config.ServerName == "" {
+		config.ServerName, _, _ = net.SplitHostPort(h.addr)
+	}
+	config.NextProtos = []string{"http/1.1"}
+	return config
+}
+
+// dialer opens the connections of one client. Its errors are all a *dialError.
+type dialer struct {
+	host    *host
+	dial    DialFunc
+	tls     *tls.Config
+	timeout time.Duration
+}
+
+// dialPlain opens a connection to the host, or to the proxy that stands at addr.
+func (d *dialer) dialPlain(ctx context.Context, network, addr string) (net.Conn, error) {
+	ctx, cancel := d.bounded(ctx)
+	defer cancel()
+	raw, err := d.open(ctx, network, addr)
+	if err != nil {
+		return nil, d.failed(ctx, err)
+	}
+	return &conn{Conn: raw}, nil
+}
+
+// dialTLS opens a connection to the host and shakes hands.
+func (d *dialer) dialTLS(ctx context.Context, network, addr string) (net.Conn, error) {
+	ctx, cancel := d.bounded(ctx)
+	defer cancel()
+	raw, err := d.open(ctx, network, addr)
+	if err != nil {
+		return nil, d.failed(ctx, err)
+	}
+	secure := tls.Client(&conn{Conn: raw}, d.tls)
+	if err := secure.HandshakeContext(ctx); err != nil {
+		raw.Close()
+		return nil, d.failed(ctx, err)
+	}
+	return secure, nil
+}
+
+func (d *dialer) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	if d.timeout < 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeoutCause(ctx, d.timeout, errDialTimeout)
+}
+
+var errDialTimeout = fmt.Errorf("no connection within the dial timeout: %w", context.DeadlineExceeded)
+
+func (d *dialer) open(ctx context.Context, network, addr string) (net.Conn, error) {
+	if d.dial != nil {
+		return d.dial(ctx, d.host.network, d.host.addr)
+	}
+	switch d.host.network {
+	case "unix":
+		network, addr = "unix", d.host.addr
+	case "npipe":
+		return openPipe(ctx, d.host.addr)
+	}
+	var nd net.Dialer
+	return nd.DialContext(ctx, network, addr)
+}
+
+// openPipe opens a named pipe of Windows; elsewhere it is an error.
+func openPipe(ctx context.Context, addr string) (net.Conn, error) {
+	var t http.Transport
+	if err := sockets.ConfigureTransport(&t, "npipe", addr); err != nil {
+		return nil, err
+	}
+	return t.DialContext(ctx, "npipe", addr)
+}
+
+func (d *dialer) failed(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause == errDialTimeout {
+		err = cause
+	}
+	return &dialError{host: d.host.text, err: err}
+}
+
+// dialError is the error of a connection that was never made.
+type dialError struct {
+	host string
+	err  error
+}
+
+func (e *dialError) Error() string {
+	text := fmt.Sprintf("cannot connect to the engine at %s: %v", e.host, e.err)
+	if hint := e.hint(); hint != "" {
+		text += " (" + hint + ")"
+	}
+	return text
+}
+
+func (e *dialError) Unwrap() error { return e.err }
+
+// hint says what most often causes such an error.
+func (e *dialError) hint() string {
+	var notTLS tls.RecordHeaderError
+	var badCert *tls.CertificateVerificationError
+	switch {
+	case errors.Is(e.err, fs.ErrNotExist):
+		return "there is no socket: is the engine running, and is this its address?"
+	case errors.Is(e.err, fs.ErrPermission):
+		return "this user may not open the socket: is it in the docker group?"
+	case errors.Is(e.err, syscall.ECONNREFUSED):
+		return "nothing listens there: is the engine running?"
+	case errors.As(e.err, &notTLS):
+		return "it does not speak TLS there"
+	case errors.As(e.err, &badCert):
+		return "its certificate is not one that the given authority signed for this name"
+	default:
+		return ""
+	}
+}
+
+// conn is a connection of the transport. During an upload it hides that the peer no
+// longer reads: an engine that refuses an upload early answers and hangs up, and its
+// answer is still to be read then. The transport would stop at the failed write and
+// lose the engine's words; so it learns of the end from its read instead.
+type conn struct {
+	net.Conn
+	uploading atomic.Bool
+}
+
+func (c *conn) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	if err != nil && c.uploading.Load() && hungUp(err) {
+		return len(p), nil
+	}
+	return n, err
+}
+
+// CloseWrite ends what is sent and leaves reading open, where the connection can.
+func (c *conn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return fmt.Errorf("this connection cannot be closed for writing alone: %w", errors.ErrUnsupported)
+}
+
+func hungUp(err error) bool {
+	return errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.ECONNABORTED)
+}
+
+// traceUpload marks the connection that an upload goes over, until done is called.
+func traceUpload(ctx context.Context) (traced context.Context, done func()) {
+	var used atomic.Pointer[conn]
+	trace := &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
+		nc := info.Conn
+		if secure, ok := nc.(*tls.Conn); ok {
+			nc = secure.NetConn()
+		}
+		if c, ok := nc.(*conn); ok {
+			c.uploading.Store(true)
+			used.Store(c)
+		}
+	}}
+	return httptrace.WithClientTrace(ctx, trace), func() {
+		if c := used.Load(); c != nil {
+			c.uploading.Store(false)
+		}
+	}
+}
