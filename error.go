@@ -96,7 +96,10 @@ func (r *request) failed(ctx context.Context, err error) error {
 	default:
 		e.class = errdefs.ErrOutcomeUnknown
 	}
-	if ctx.Err() != nil && !errors.Is(err, errdefs.ErrCancelled) {
+	switch cause := context.Cause(ctx); {
+	case cause == errResponseTimeout:
+		e.Err = cause
+	case cause != nil && !errors.Is(err, errdefs.ErrCancelled):
 		e.Err = errdefs.Cancelled(ctx)
 		if e.class == errdefs.ErrOutcomeUnknown {
 			e.class = nil

@@ -57,6 +57,9 @@ func newRequest(op string, values ...string) *request {
 		}
 		value, what := values[0], strings.Trim(element, "{}")
 		values = values[1:]
+		if what == "id" {
+			value = strings.TrimPrefix(value, "/") // as lists name containers
+		}
 		if err := checkElement(what, value); err != nil {
 			r.err = err
 			return r
@@ -71,16 +74,15 @@ func newRequest(op string, values ...string) *request {
 	return r
 }
 
-// checkElement refuses what could turn a path into another one.
+// checkElement refuses what could turn a path into another one. A slash is for image
+// references and the like; in an ID it is escaped, and as dangerous once an engine has
+// unescaped it.
 func checkElement(what, value string) error {
-	parts := []string{value}
-	if what == "name" {
-		parts = strings.Split(value, "/")
+	if value == "" {
+		return invalid("the %s is empty", what)
 	}
-	for _, part := range parts {
+	for part := range strings.SplitSeq(value, "/") {
 		switch {
-		case value == "":
-			return invalid("the %s is empty", what)
 		case part == "", part == ".", part == "..":
 			return invalid("the %s %q is not valid: it has an empty or dotted element", what, value)
 		case strings.ContainsFunc(part, func(c rune) bool { return c < ' ' || c == 0x7f }):

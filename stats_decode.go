@@ -13,7 +13,7 @@ func (s *Stats) UnmarshalJSON(data []byte) error {
 func (d *wireDecoder) stats(s *Stats) {
 	for key := range d.Object {
 		switch string(key) {
-		case "id":
+		case "id", "Id": // podman's is the second
 			s.ID = d.text()
 		case "name":
 			s.Name = d.text()

@@ -2,19 +2,11 @@ package streams
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
 	"io"
 	"strings"
 	"testing"
 )
-
-// frame appends one frame to b.
-func frame(b []byte, s Stream, payload string) []byte {
-	b = append(b, byte(s), 0, 0, 0)
-	b = binary.BigEndian.AppendUint32(b, uint32(len(payload)))
-	return append(b, payload...)
-}
 
 // countWriter is a trivial writer.
 type countWriter int64

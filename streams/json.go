@@ -88,20 +88,24 @@ func (v *values) read() error {
 	if err != nil {
 		return v.readError(err)
 	}
-	err = v.decode(value)
-	var failure *EngineError
-	switch {
-	case err == nil || errors.As(err, &failure):
+	if err := v.decode(value); err != nil {
+		return v.decodeError(value, err)
+	}
+	return nil
+}
+
+func (v *values) decodeError(value []byte, err error) error {
+	if _, ok := errors.AsType[*EngineError](err); ok {
 		return err
-	case value[0] != '{' && value[0] != '[':
+	}
+	if value[0] != '{' && value[0] != '[' {
 		return v.r.Reject()
 	}
 	return fmt.Errorf("value at byte %d of the stream: %w", v.r.Offset(), err)
 }
 
 func (v *values) readError(err error) error {
-	var text *jsonscan.TextError
-	if err == io.EOF || errors.As(err, &text) || errors.Is(err, jsonscan.ErrTooLarge) {
+	if _, ok := errors.AsType[*jsonscan.TextError](err); ok || err == io.EOF || errors.Is(err, jsonscan.ErrTooLarge) {
 		return err
 	}
 	return readError(err, fmt.Sprintf("in or after the value at byte %d", v.r.Offset()))

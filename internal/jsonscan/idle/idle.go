@@ -100,7 +100,7 @@ func (b *Buffer) makeRoom() {
 	case unread > len(b.buf)/2 && len(b.buf) < b.limit:
 		b.use(make([]byte, min(2*len(b.buf), b.limit)))
 	}
-	if b.pos > 0 && len(b.buf)-b.end < len(b.buf)/2 {
+	if b.pos > 0 && (unread == 0 || len(b.buf)-b.end < len(b.buf)/2) {
 		b.moveTo(b.buf)
 	}
 }
