@@ -89,25 +89,41 @@ func (c *Client) call(ctx context.Context, r *request, out any) error {
 	return r.broken(c.decode(resp, out))
 }
 
-// fetch sends r and returns its answer.
-func fetch[T any](ctx context.Context, c *Client, r *request) (T, error) {
-	var out T
-	err := c.call(ctx, r, &out)
-	return out, err
+// fetch sends r and returns its answer, an object.
+func fetch[T any](ctx context.Context, c *Client, r *request) (*T, error) {
+	out := new(T)
+	if err := c.call(ctx, r, out); err != nil {
+		return nil, err
+	}
+	return out, nil
 }
 
 // fetchRaw is fetch for calls that can hand back the JSON as it came.
 func fetchRaw[T any](ctx context.Context, c *Client, r *request, raw *json.RawMessage) (*T, error) {
 	if raw == nil {
-		return fetch[*T](ctx, c, r)
+		return fetch[T](ctx, c, r)
 	}
-	var text json.RawMessage
-	if err := c.call(ctx, r, &text); err != nil {
+	text, err := fetch[json.RawMessage](ctx, c, r)
+	if err != nil {
 		return nil, err
 	}
-	*raw = text
+	*raw = *text
 	out := new(T)
-	return out, r.broken(json.Unmarshal(text, out))
+	return out, r.broken(json.Unmarshal(*text, out))
+}
+
+// list sends r and returns its answer, an array.
+func list[T any](ctx context.Context, c *Client, r *request) ([]T, error) {
+	var out []T
+	err := c.call(ctx, r, &out)
+	return out, err
+}
+
+// fetchID sends r and returns the ID of what it made.
+func fetchID(ctx context.Context, c *Client, r *request) (string, error) {
+	var made struct{ ID string }
+	err := c.call(ctx, r, &made)
+	return made.ID, err
 }
 
 // download sends r and returns the bytes that it answers with.

@@ -52,20 +52,23 @@ func newPinger(version string) *pinger {
 }
 
 func TestConcurrentFirstCallsMakeOnePing(t *testing.T) {
-	for range 20 {
-		p := newPinger("1.44")
-		c := serve(t, "unix", p)
-		var calls sync.WaitGroup
-		for range 20 {
-			calls.Go(func() {
-				_, err := c.Version(t.Context())
-				require.NoError(t, err)
-			})
-		}
-		calls.Wait()
-		require.EqualValues(t, 1, p.pings.Load())
-		_, ok := p.seen.Load("/v1.44/version")
-		require.True(t, ok)
+	for round := range 20 {
+		t.Run(fmt.Sprint(round), func(t *testing.T) {
+			p := newPinger("1.44")
+			c := serve(t, "unix", p)
+			var calls sync.WaitGroup
+			for range 20 {
+				calls.Go(func() {
+					if _, err := c.Version(t.Context()); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			calls.Wait()
+			require.EqualValues(t, 1, p.pings.Load())
+			_, ok := p.seen.Load("/v1.44/version")
+			require.True(t, ok)
+		})
 	}
 }
 

@@ -117,7 +117,7 @@ type ContainerState struct {
 	OOMKilled  bool
 	Dead       bool
 	Pid        int
-	ExitCode   int // of the last run
+	ExitCode   int64 // of the last run
 	Error      string
 	StartedAt  Timestamp // zero if never
 	FinishedAt Timestamp // zero if never
@@ -146,7 +146,7 @@ const (
 type HealthcheckResult struct {
 	Start    time.Time
 	End      time.Time
-	ExitCode int // 0 is healthy, 1 unhealthy, 2 reserved, others an error
+	ExitCode int64 // 0 is healthy, 1 unhealthy, 2 reserved, others an error
 	Output   string
 }
 
@@ -228,8 +228,8 @@ type Exec struct {
 	ID            string
 	ContainerID   string
 	Running       bool
-	ExitCode      *int // nil until the process has ended
-	Pid           int  // on the host; 0 unless running
+	ExitCode      *int64 // nil until the process has ended
+	Pid           int    // on the host; 0 unless running
 	ProcessConfig ProcessConfig
 	OpenStdin     bool
 	OpenStdout    bool

@@ -26,7 +26,7 @@ func (c *Client) ContainerList(ctx context.Context, opts *ContainerListOptions) 
 	r.set("limit", o.Limit)
 	r.set("size", o.Size)
 	r.set("filters", o.Filters)
-	return fetch[[]ContainerSummary](ctx, c, r)
+	return list[ContainerSummary](ctx, c, r)
 }
 
 // ContainerCreateOptions are the settings of a new container. Nil parts are the
@@ -62,7 +62,7 @@ func (c *Client) ContainerCreate(ctx context.Context, image string, opts *Contai
 	}
 	r.set("name", o.Name)
 	r.set("platform", o.Platform)
-	return fetch[*ContainerCreateResult](ctx, c, r.json(body))
+	return fetch[ContainerCreateResult](ctx, c, r.json(body))
 }
 
 // ContainerInspectOptions say what an inspect adds.
@@ -93,7 +93,7 @@ type ContainerTopOptions struct {
 func (c *Client) ContainerTop(ctx context.Context, id string, opts *ContainerTopOptions) (*ContainerTop, error) {
 	r := newRequest("GET /containers/{id}/top", id)
 	r.set("ps_args", strings.Join(value(opts).Args, " "))
-	return fetch[*ContainerTop](ctx, c, r)
+	return fetch[ContainerTop](ctx, c, r)
 }
 
 // ContainerChanges lists what a container's file system has beyond its image's, or
@@ -101,7 +101,7 @@ func (c *Client) ContainerTop(ctx context.Context, id string, opts *ContainerTop
 //
 //docker:operation GET /containers/{id}/changes
 func (c *Client) ContainerChanges(ctx context.Context, id string) ([]FilesystemChange, error) {
-	return fetch[[]FilesystemChange](ctx, c, newRequest("GET /containers/{id}/changes", id))
+	return list[FilesystemChange](ctx, c, newRequest("GET /containers/{id}/changes", id))
 }
 
 // ContainerExport returns a container's file system as a tar. The caller closes it; a
@@ -210,7 +210,7 @@ type ContainerUpdateOptions struct {
 //docker:operation POST /containers/{id}/update
 func (c *Client) ContainerUpdate(ctx context.Context, id string, opts *ContainerUpdateOptions) (*ContainerUpdateResult, error) {
 	r := newRequest("POST /containers/{id}/update", id)
-	return fetch[*ContainerUpdateResult](ctx, c, r.json(value(opts)))
+	return fetch[ContainerUpdateResult](ctx, c, r.json(value(opts)))
 }
 
 // ContainerRename gives a container another name. A name that is taken is
@@ -271,5 +271,5 @@ type ContainerPruneOptions struct {
 func (c *Client) ContainerPrune(ctx context.Context, opts *ContainerPruneOptions) (*ContainerPruneResult, error) {
 	r := newRequest("POST /containers/prune")
 	r.set("filters", value(opts).Filters)
-	return fetch[*ContainerPruneResult](ctx, c, r)
+	return fetch[ContainerPruneResult](ctx, c, r)
 }

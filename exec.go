@@ -59,8 +59,7 @@ func (c *Client) ExecCreate(ctx context.Context, id string, cmd []string, opts *
 		o.Stdin, o.Stdout || both, o.Stderr || both, o.TTY, console(o.ConsoleSize), o.DetachKeys,
 		o.Env, cmd, o.WorkingDir, o.User, o.Privileged,
 	})
-	answer, err := fetch[struct{ ID string }](ctx, c, r)
-	return answer.ID, err
+	return fetchID(ctx, c, r)
 }
 
 // ExecStartOptions repeat of a command what its start has to know.
@@ -106,7 +105,7 @@ func (c *Client) ExecResize(ctx context.Context, id string, size TTYSize) error 
 //
 //docker:operation GET /exec/{id}/json
 func (c *Client) ExecInspect(ctx context.Context, id string) (*Exec, error) {
-	return fetch[*Exec](ctx, c, newRequest("GET /exec/{id}/json", id))
+	return fetch[Exec](ctx, c, newRequest("GET /exec/{id}/json", id))
 }
 
 // ExecCmd is a command in a running container, used as [os/exec.Cmd] is: set its
@@ -182,10 +181,17 @@ func (e *ExecCmd) Wait() error {
 	if e.stream == nil {
 		return errors.New("docker: the command has not been started")
 	}
-	if err := e.finish(); err != nil {
-		return err
+	held := e.finish(func() bool {
+		state, err := e.client.ExecInspect(e.ctx, e.ID)
+		return err == nil && !state.Running
+	})
+	if held != nil && held != ErrWaitDelay {
+		return held
 	}
-	return exitError(e.exitCode())
+	if code, err := e.exitCode(); err != nil || code != 0 {
+		return exitError(code, err)
+	}
+	return held
 }
 
 // Resize tells the running command's terminal its size.
@@ -202,7 +208,7 @@ func (e *ExecCmd) exitCode() (int, error) {
 			return -1, err
 		}
 		if !state.Running && state.ExitCode != nil {
-			return *state.ExitCode, nil
+			return int(*state.ExitCode), nil
 		}
 		select {
 		case <-e.ctx.Done():

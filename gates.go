@@ -31,9 +31,6 @@ var gates = map[string]apiVersion{
 	"GET /images/{name}/get?platform":     48,
 	"GET /images/get?platform":            48,
 	"POST /images/load?platform":          48,
-	"POST /build/prune?reserved-space":    48,
-	"POST /build/prune?max-used-space":    48,
-	"POST /build/prune?min-free-space":    48,
 
 	"GET /system/df?type":    42,
 	"GET /system/df?verbose": 52,
@@ -112,12 +109,16 @@ func checkStruct(x reflect.Value, v apiVersion) error {
 		if !field.IsExported() || x.Field(i).IsZero() {
 			continue
 		}
-		name := x.Type().Name() + "." + field.Name
-		if err := checkGate(name, name, v); err != nil {
+		gate, option := x.Type().Name()+"."+field.Name, field.Name
+		if upper(gate[0]) {
+			option = gate
+		}
+		if err := checkGate(gate, option, v); err != nil {
 			return err
 		}
 		if field.Type.Kind() == reflect.String {
-			if err := checkGate(name+"="+x.Field(i).String(), name+" "+x.Field(i).String(), v); err != nil {
+			text := x.Field(i).String()
+			if err := checkGate(gate+"="+text, option+" "+text, v); err != nil {
 				return err
 			}
 		}

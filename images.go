@@ -30,7 +30,7 @@ func (c *Client) ImageList(ctx context.Context, opts *ImageListOptions) ([]Image
 	r.set("shared-size", o.SharedSize)
 	r.set("manifests", o.Manifests)
 	r.set("identity", o.Identity)
-	return fetch[[]ImageSummary](ctx, c, r)
+	return list[ImageSummary](ctx, c, r)
 }
 
 // ImageInspectOptions say what an inspect adds.
@@ -71,7 +71,7 @@ type ImageHistoryOptions struct {
 func (c *Client) ImageHistory(ctx context.Context, image string, opts *ImageHistoryOptions) ([]ImageHistoryItem, error) {
 	r := newRequest("GET /images/{name}/history", image)
 	r.setPlatforms("platform", value(opts).Platform)
-	return fetch[[]ImageHistoryItem](ctx, c, r)
+	return list[ImageHistoryItem](ctx, c, r)
 }
 
 // ImageTag gives an image a further name: a reference, with the tag latest where it has
@@ -105,7 +105,7 @@ func (c *Client) ImageRemove(ctx context.Context, image string, opts *ImageRemov
 	r.set("force", o.Force)
 	r.set("noprune", o.NoPrune)
 	r.setPlatforms("platforms", o.Platforms...)
-	return fetch[[]ImageDeleteItem](ctx, c, r)
+	return list[ImageDeleteItem](ctx, c, r)
 }
 
 // ImagePruneOptions narrow what is removed.
@@ -127,7 +127,7 @@ func (c *Client) ImagePrune(ctx context.Context, opts *ImagePruneOptions) (*Imag
 		filters["dangling"] = []string{"false"}
 	}
 	r.set("filters", filters)
-	return fetch[*ImagePruneResult](ctx, c, r)
+	return fetch[ImagePruneResult](ctx, c, r)
 }
 
 // ImageSearchOptions narrow a search.
@@ -149,7 +149,7 @@ func (c *Client) ImageSearch(ctx context.Context, term string, opts *ImageSearch
 	r.set("limit", o.Limit)
 	r.set("filters", o.Filters)
 	r.setAuth(o.Auth)
-	return fetch[[]ImageSearchResult](ctx, c, r)
+	return list[ImageSearchResult](ctx, c, r)
 }
 
 // setAuth hands the engine credentials; nil is anonymous.
@@ -190,8 +190,7 @@ func (c *Client) ImageCommit(ctx context.Context, container string, opts *ImageC
 	if o.NoPause {
 		r.add("pause", "0")
 	}
-	answer, err := fetch[struct{ ID string }](ctx, c, r.json(value(o.Config)))
-	return answer.ID, err
+	return fetchID(ctx, c, r.json(value(o.Config)))
 }
 
 // ImagePullOptions say what is pulled and who is told of it.

@@ -180,8 +180,12 @@ func (c *RunCmd) Wait() error {
 	if c.stream == nil {
 		return errors.New("docker: the command has not been started")
 	}
-	if err := c.finish(); err != nil {
-		return c.abandon(err)
+	held := c.finish(func() bool {
+		state, err := c.client.ContainerInspect(c.ctx, c.ID, nil)
+		return errors.Is(err, errdefs.ErrNotFound) || err == nil && !state.State.Running
+	})
+	if held != nil && held != ErrWaitDelay {
+		return c.abandon(held)
 	}
 	code, err := c.exit.Code()
 	if err != nil {
@@ -190,7 +194,10 @@ func (c *RunCmd) Wait() error {
 	if !c.Keep {
 		err = c.bounded(c.remove)
 	}
-	return exitError(code, err)
+	if err != nil || code != 0 {
+		return exitError(code, err)
+	}
+	return held
 }
 
 // abandon leaves nothing running after a failure, which it returns.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 )
 
 // Stdio are the streams of a command. They are set before its start.
@@ -15,6 +16,10 @@ type Stdio struct {
 	// Stdout and Stderr receive the command's output; nil discards it. A terminal has
 	// one output, Stdout. Each is written from one goroutine.
 	Stdout, Stderr io.Writer
+	// WaitDelay bounds how long the output may go on when the command itself has ended,
+	// as where a process that it left behind holds it open: then Wait returns
+	// [ErrWaitDelay] unless there is another error. 0 is no bound.
+	WaitDelay time.Duration
 
 	closers []io.Closer // the command's ends of the pipes
 	stream  *AttachStream
@@ -93,9 +98,14 @@ func (i *inputReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// ErrWaitDelay is the error of a command that ended well and whose output went on for
+// longer than its WaitDelay.
+var ErrWaitDelay = errors.New("docker: the command has ended and its output goes on")
+
 // finish waits for the end of the output, and returns the first thing that went wrong.
-func (s *Stdio) finish() error {
-	err := <-s.copied
+// After the command's own end, which ended tells, it waits no longer than WaitDelay.
+func (s *Stdio) finish(ended func() bool) error {
+	err := s.copiedOrHeld(ended)
 	s.stream.Close()
 	select {
 	case failed := <-s.fed:
@@ -103,6 +113,24 @@ func (s *Stdio) finish() error {
 	default:
 	}
 	return err
+}
+
+func (s *Stdio) copiedOrHeld(ended func() bool) error {
+	if s.WaitDelay <= 0 {
+		return <-s.copied
+	}
+	for gone := false; ; gone = ended() {
+		select {
+		case err := <-s.copied:
+			return err
+		case <-time.After(s.WaitDelay):
+		}
+		if gone {
+			s.stream.Close()
+			<-s.copied
+			return ErrWaitDelay
+		}
+	}
 }
 
 // ExitError is the error of a command that ran and ended with another code than 0.

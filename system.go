@@ -11,7 +11,7 @@ import (
 //
 //docker:operation GET /version
 func (c *Client) Version(ctx context.Context) (*Version, error) {
-	return fetch[*Version](ctx, c, newRequest("GET /version"))
+	return fetch[Version](ctx, c, newRequest("GET /version"))
 }
 
 // InfoOptions say how an info is returned.
@@ -55,7 +55,7 @@ func (c *Client) DiskUsage(ctx context.Context, opts *DiskUsageOptions) (*DiskUs
 		r.set("type", string(kind))
 	}
 	r.set("verbose", o.Verbose)
-	return fetch[*DiskUsage](ctx, c, r)
+	return fetch[DiskUsage](ctx, c, r)
 }
 
 // RegistryLogin asks the engine to try credentials at their registry. The answer may
@@ -65,5 +65,5 @@ func (c *Client) DiskUsage(ctx context.Context, opts *DiskUsageOptions) (*DiskUs
 //docker:operation POST /auth
 func (c *Client) RegistryLogin(ctx context.Context, credentials auth.Credentials) (*AuthResponse, error) {
 	r := newRequest("POST /auth")
-	return fetch[*AuthResponse](ctx, c, r.json(credentials.Body()))
+	return fetch[AuthResponse](ctx, c, r.json(credentials.Body()))
 }

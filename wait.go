@@ -65,7 +65,7 @@ func (e *ContainerExit) Close() error {
 
 func (c *Client) exitCode(r *request, resp *http.Response) (int, error) {
 	var answer struct {
-		StatusCode *int
+		StatusCode *int64
 		Error      *struct{ Message string }
 	}
 	if err := c.decode(resp, &answer); err != nil {
@@ -80,5 +80,5 @@ func (c *Client) exitCode(r *request, resp *http.Response) (int, error) {
 	if answer.StatusCode == nil {
 		return -1, r.broken(errors.New("the engine's answer to the wait has no exit code"))
 	}
-	return *answer.StatusCode, nil
+	return int(*answer.StatusCode), nil
 }

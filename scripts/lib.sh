@@ -21,6 +21,6 @@ step() {
 # runs_386 tells whether this machine does; not every 64-bit kernel does.
 runs_386() {
 	mkdir -p .bin
-	echo 'package main; func main() {}' >.bin/empty.go
+	printf 'package main\n\nfunc main() {}\n' >.bin/empty.go
 	CGO_ENABLED=0 GOARCH=386 go run .bin/empty.go 2>/dev/null
 }

@@ -102,7 +102,7 @@ func pullStream(n int) []byte {
 	var b bytes.Buffer
 	b.WriteString(`{"status":"Pulling from library/golang","id":"1.26"}` + "\r\n")
 	for i := range n {
-		id := fmt.Sprintf("%012x", 0xa3ed95cae1+i%8)
+		id := fmt.Sprintf("a3ed95ca%04x", i%8)
 		fmt.Fprintf(&b, `{"status":"Downloading","progressDetail":{"current":%d,"total":%d},"progress":"[====\u003e     ]  %d.1MB/65.6MB","id":"%s"}`+"\r\n",
 			i*13000, 65600000, i%65, id)
 	}

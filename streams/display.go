@@ -231,15 +231,15 @@ func (d *display) visible(limit int, all bool) []func(width int) string {
 func (r *row) draw(width int) string {
 	text := fit(r.text, width)
 	counts := r.counts()
-	room := width - columns(text)
-	if r.Total > 0 && r.Current <= r.Total {
-		if barWidth := min(room-len(counts)-3, 52); barWidth >= 10 {
-			text += " " + bar(r.Current, r.Total, barWidth)
-			room -= barWidth + 1
-		}
+	if counts != "" {
+		counts = " " + counts
 	}
-	if counts != "" && room > len(counts) {
-		text += " " + counts
+	room := width - columns(text) - columns(counts)
+	if barWidth := min(room-1, 52); barWidth >= 10 && r.Total > 0 && r.Current <= r.Total {
+		text += " " + bar(r.Current, r.Total, barWidth)
+	}
+	if room >= 0 {
+		text += counts
 	}
 	return text
 }

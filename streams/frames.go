@@ -43,7 +43,7 @@ const (
 )
 
 // Frames decodes the engine's multiplexed output. Frames without data are dropped, and a frame
-// of 64 KiB or more comes in several pieces.
+// that is larger than the buffer, which holds 56 KiB, comes in several pieces.
 //
 // An error comes once and last. A stream that ends inside a frame gives what there is
 // of the frame and then [errdefs.ErrTruncated]. A frame of the engine's own errors is

@@ -3,6 +3,7 @@ package streams
 import (
 	"encoding/binary"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -19,6 +20,9 @@ import (
 func TestMain(m *testing.M) {
 	before := runtime.NumGoroutine()
 	code := m.Run()
+	if flag.Lookup("test.fuzz").Value.String() != "" {
+		os.Exit(code) // the fuzzer has goroutines of its own
+	}
 	if n := goroutinesAbove(before); n > 0 && code == 0 {
 		stacks := make([]byte, 1<<20)
 		fmt.Printf("%d goroutines left:\n%s", n, stacks[:runtime.Stack(stacks, true)])
@@ -120,16 +124,18 @@ func (c *countingReader) Read(p []byte) (int, error) { c.n++; return c.Reader.Re
 // A blockedReader gives its bytes and then waits until it is closed.
 type blockedReader struct {
 	io.Reader
+	idle   chan struct{} // closed when it waits
 	closed chan struct{}
 }
 
 func newBlockedReader(r io.Reader) *blockedReader {
-	return &blockedReader{r, make(chan struct{})}
+	return &blockedReader{r, make(chan struct{}), make(chan struct{})}
 }
 
 func (b *blockedReader) Read(p []byte) (int, error) {
 	n, err := b.Reader.Read(p)
 	if err == io.EOF {
+		close(b.idle)
 		<-b.closed
 		err = errors.New("read on a closed body")
 	}

@@ -17,7 +17,7 @@ func (a *assembler) addHead(data []byte) (rest []byte) {
 	}
 	for i, c := range data {
 		a.head = append(a.head, c)
-		if c != ' ' && c != '\n' && len(a.head) < maxTimeLen+maxDetailsLen {
+		if n := len(a.head); c != ' ' && c != '\n' && n != maxTimeLen+1 && n <= maxDetailsLen {
 			continue
 		}
 		if n, ok := a.prefix(a.head, false); ok {
@@ -30,7 +30,7 @@ func (a *assembler) addHead(data []byte) (rest []byte) {
 
 // endHead decides on a record that has ended before its prefix did.
 func (a *assembler) endHead() {
-	if len(a.head) > 0 {
+	for len(a.head) > 0 && !a.left { // the text of one can be the beginning of the next
 		n, _ := a.prefix(a.head, true)
 		a.flushHead(n)
 	}

@@ -26,7 +26,7 @@ const (
 const maxDirNames = 64 << 20
 
 // ErrLimit is the error of an archive that goes past a limit.
-var ErrLimit = errors.New("limit of the extraction")
+var ErrLimit = errors.New("past a limit")
 
 // ExtractOptions limit and change what is extracted. Nil is the defaults.
 type ExtractOptions struct {
@@ -142,7 +142,7 @@ func (x *extraction) entry(h *tar.Header, content io.Reader) error {
 // count takes one entry off the limit.
 func (x *extraction) count() error {
 	if x.entriesLeft == 0 {
-		return fmt.Errorf("%w: more than %d entries", ErrLimit, orDefault(x.opts.MaxEntries, DefaultMaxEntries))
+		return fmt.Errorf("%w: more than %d entries (MaxEntries)", ErrLimit, orDefault(x.opts.MaxEntries, DefaultMaxEntries))
 	}
 	if x.entriesLeft > 0 {
 		x.entriesLeft--
@@ -162,7 +162,7 @@ func (x *extraction) local(name string) (local string, ok bool, err error) {
 		}
 	}
 	if most := orDefault(x.opts.MaxDepth, DefaultMaxDepth); most >= 0 && depth > most {
-		return "", false, fmt.Errorf("%w: a name of more than %d elements", ErrLimit, most)
+		return "", false, fmt.Errorf("%w: a name of more than %d elements (MaxDepth)", ErrLimit, most)
 	}
 	local = path.Clean(strings.TrimLeft(name, "/"))
 	if x.opts.Map != nil {
@@ -222,7 +222,7 @@ func (x *extraction) parents(name string) error {
 func (x *extraction) file(name string, h *tar.Header, content io.Reader) error {
 	if x.bytesLeft >= 0 {
 		if h.Size > x.bytesLeft {
-			return fmt.Errorf("%w: more than %d bytes", ErrLimit, orDefault(x.opts.MaxBytes, DefaultMaxBytes))
+			return fmt.Errorf("%w: more than %d bytes (MaxBytes)", ErrLimit, orDefault(x.opts.MaxBytes, DefaultMaxBytes))
 		}
 		x.bytesLeft -= h.Size
 	}

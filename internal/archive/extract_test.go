@@ -86,7 +86,7 @@ func TestExtractStaysInRoot(t *testing.T) {
 				root, outside, unchanged := sentinel(t)
 				plant(root, outside)
 				if planted == "hard links" { // their count and change time differ, not what is in them
-					unchanged()
+					unchanged(t)
 				}
 				entries := hostile(outside)[strings.ReplaceAll(name, somewhere, outside)]
 				require.NotNil(t, entries)
@@ -95,7 +95,7 @@ func TestExtractStaysInRoot(t *testing.T) {
 					if err != nil {
 						require.NotErrorIs(t, err, io.ErrUnexpectedEOF)
 					}
-					unchanged()
+					unchanged(t)
 				}
 			})
 		}

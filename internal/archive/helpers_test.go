@@ -169,7 +169,7 @@ func requireClosed(t testing.TB, top string) {
 
 // sentinel makes a tree with a root to extract into and one outside, and returns the
 // root and a check that the outside is as it was.
-func sentinel(t testing.TB) (root, outside string, unchanged func()) {
+func sentinel(t testing.TB) (root, outside string, unchanged func(testing.TB)) {
 	t.Helper()
 	top := t.TempDir()
 	root, outside = filepath.Join(top, "root"), filepath.Join(top, "outside")
@@ -181,7 +181,7 @@ func sentinel(t testing.TB) (root, outside string, unchanged func()) {
 	}
 	require.NoError(t, os.Symlink("secret", filepath.Join(outside, "link")))
 	before := beside(t, top)
-	return root, outside, func() {
+	return root, outside, func(t testing.TB) {
 		t.Helper()
 		require.Equal(t, before, beside(t, top), "something outside of the root was changed")
 	}

@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	// Size is the size of a pooled buffer.
-	Size = 64 << 10
+	// Size is the size of a pooled buffer. With all else that a stream needs it stays below 64 KiB.
+	Size = 56 << 10
 
 	smallSize = 512
 	maxEmpty  = 100 // reads of nothing in a row
