@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -318,4 +320,43 @@ func TestOutputLines(t *testing.T) {
 	}
 	require.Equal(t, []string{"stdout 1 one", "stderr 2 two"}, got)
 	require.Equal(t, "stdout", streams.Stdout.String())
+}
+
+// A connection that is reset inside a stream is a stream that was cut.
+func TestAResetStreamIsTruncated(t *testing.T) {
+	c := script(t, "tcp", func(w *wire) {
+		w.request()
+		w.say(upgraded + frame(1, "x"))
+		time.Sleep(20 * time.Millisecond)
+		w.Conn.(*net.TCPConn).SetLinger(0)
+	}, pinned)
+	stream, err := c.ContainerAttach(t.Context(), "a", &ContainerAttachOptions{Stdin: true})
+	require.NoError(t, err)
+	var out bytes.Buffer
+	err = stream.Copy(&out, nil)
+	require.Equal(t, "x", out.String())
+	errorsIs(t, err, errdefs.ErrTruncated, syscall.ECONNRESET)
+}
+
+// A peer that does not read cannot hold a cancelled TLS stream open.
+func TestACancelledTLSStreamDoesNotWaitToTakeItsLeave(t *testing.T) {
+	stop := make(chan struct{})
+	defer close(stop)
+	c := script(t, "tls", func(w *wire) { w.drained(); w.say(upgraded); <-stop }, pinned)
+	ctx, cancel := context.WithCancel(t.Context())
+	stream, err := c.ContainerAttach(ctx, "a", &ContainerAttachOptions{Stdin: true})
+	require.NoError(t, err)
+	wrote := make(chan struct{})
+	go func() {
+		defer close(wrote)
+		io.Copy(stream, zeros{})
+	}()
+	failed := make(chan error, 1)
+	go func() { failed <- stream.Copy(io.Discard, nil) }()
+	time.Sleep(50 * time.Millisecond)
+	start := time.Now()
+	cancel()
+	errorsIs(t, <-failed, errdefs.ErrCancelled)
+	<-wrote
+	require.Less(t, time.Since(start), 250*time.Millisecond)
 }

@@ -195,6 +195,15 @@ func (c *conn) Write(p []byte) (int, error) {
 	return n, err
 }
 
+// SetWriteDeadline shortens the seconds for which a TLS connection that is being closed
+// tries to take its leave of a peer that no longer reads.
+func (c *conn) SetWriteDeadline(t time.Time) error {
+	if soon := time.Now().Add(20 * time.Millisecond); t.After(soon) {
+		t = soon
+	}
+	return c.Conn.SetWriteDeadline(t)
+}
+
 // CloseWrite ends what is sent and leaves reading open, where the connection can.
 func (c *conn) CloseWrite() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"sync"
 	"sync/atomic"
 
@@ -43,14 +44,17 @@ func NewConn(ctx context.Context, rwc io.ReadCloser) *Conn {
 }
 
 // Read reads what the other side has sent. It returns [io.EOF] when that side has ended, an
-// error that wraps [net.ErrClosed] after the caller's own Close, and errdefs.ErrCancelled
-// after the end of the context.
+// error that wraps [net.ErrClosed] after the caller's own Close, errdefs.ErrCancelled
+// after the end of the context, and errdefs.ErrTruncated when the connection broke.
 func (c *Conn) Read(p []byte) (int, error) {
 	if err := c.ended(); err != nil {
 		return 0, err
 	}
 	n, err := c.rwc.Read(p)
-	return n, c.explain(err)
+	if err = c.explain(err); broken(err) {
+		err = errdefs.Truncated(err)
+	}
+	return n, err
 }
 
 // Write sends p. It fails with [errors.ErrUnsupported] where the answer was no upgrade.
@@ -124,4 +128,9 @@ func (c *Conn) explain(err error) error {
 		return ended
 	}
 	return err
+}
+
+// broken tells an error of the connection from an end, from whichever side.
+func broken(err error) bool {
+	return err != nil && err != io.EOF && !errors.Is(err, errdefs.ErrCancelled) && !errors.Is(err, net.ErrClosed)
 }

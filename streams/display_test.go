@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,6 +18,7 @@ import (
 // A screen is a terminal that understands what a display needs. Lines that scroll off its
 // top cannot be reached any more.
 type screen struct {
+	mu            sync.Mutex
 	t             *testing.T
 	width, height int
 	lines         []string
@@ -32,6 +34,8 @@ func newScreen(t *testing.T, width, height int) (*screen, *display) {
 var escapes = regexp.MustCompile(`^\x1b\[(\d*)([AJK])`)
 
 func (s *screen) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.writes++
 	for text := string(p); text != ""; {
 		if m := escapes.FindStringSubmatch(text); m != nil {
@@ -79,6 +83,9 @@ func (s *screen) escape(n, kind string) {
 
 // String returns what is on the screen.
 func (s *screen) String() string {
+	synctest.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	var b strings.Builder
 	for _, line := range s.lines {
 		b.WriteString(strings.TrimRight(strings.TrimPrefix(line, "\x00"), " "))
@@ -120,6 +127,7 @@ func TestDisplayRedrawsAtMost20TimesASecond(t *testing.T) {
 			d.message(Message{ID: strconv.Itoa(i % 5), Status: "Downloading", Current: int64(i), Total: 10_000})
 			time.Sleep(time.Millisecond)
 		}
+		synctest.Wait()
 		require.LessOrEqual(t, s.writes, 201)
 		require.GreaterOrEqual(t, s.writes, 150)
 		d.message(Message{ID: "0", Status: "Pull complete"})
@@ -127,6 +135,7 @@ func TestDisplayRedrawsAtMost20TimesASecond(t *testing.T) {
 		n := s.writes
 		require.Contains(t, s.String(), "0: Pull complete\n")
 		time.Sleep(time.Second)
+		synctest.Wait()
 		require.Equal(t, n, s.writes, "nothing is written after Done")
 	})
 }

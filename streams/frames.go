@@ -182,6 +182,7 @@ func (d *decoder) take(h uint64) {
 // fill reads more, and sets the final error when there is no more.
 func (d *decoder) fill() {
 	d.buf.Discard(len(d.buf.Unread()) - len(d.data))
+	d.data = nil // holds no buffer while it waits
 	err := d.buf.Fill()
 	d.data = d.buf.Unread()
 	switch {

@@ -92,9 +92,14 @@ var lineTests = []lineTest{
 	{
 		name: "pieces", opts: LinesOptions{MaxLength: 5}, data: record(Stdout, "12345\n", "123456\n", "1234🚀", "é\n", "12345", "67890"),
 		want: []Line{
-			out("12345"), {Stream: Stdout, Text: "12345", Partial: true}, out("6"),
-			{Stream: Stdout, Text: "1234", Partial: true}, {Stream: Stdout, Text: "🚀", Partial: true}, out("é"),
-			{Stream: Stdout, Text: "12345", Partial: true}, out("67890"),
+			out("12345"),
+			{Stream: Stdout, Text: "12345", Partial: true},
+			out("6"),
+			{Stream: Stdout, Text: "1234", Partial: true},
+			{Stream: Stdout, Text: "🚀", Partial: true},
+			out("é"),
+			{Stream: Stdout, Text: "12345", Partial: true},
+			out("67890"),
 		},
 	},
 	{
@@ -117,7 +122,9 @@ var lineTests = []lineTest{
 		data: record(Stdout, "bare\n", "2026-03-01 half\n", stamp1+"\n", stamp1, "\n", stamp1+" one\n"+stamp2+" two\nthree\n", "\n", full+"\n"),
 		want: []Line{
 			out("bare"), out("2026-03-01 half"), out(stamp1), out(stamp1),
-			{Stream: Stdout, Time: at(1), Text: "one"}, {Stream: Stdout, Time: at(2), Text: "two"}, out("three"), out(""), out(full),
+			{Stream: Stdout, Time: at(1), Text: "one"},
+			{Stream: Stdout, Time: at(2), Text: "two"},
+			out("three"), out(""), out(full),
 		},
 	},
 	{
@@ -128,7 +135,9 @@ var lineTests = []lineTest{
 		name: "details", opts: LinesOptions{Details: true},
 		data: join(record(Stdout, attrs+" one\n"), record(Stderr, " two\n"), record(Stdout, "not details\n", "a=%zz b\n", "word\n", attrs+" "+full, attrs+" three\n")),
 		want: []Line{
-			{Stream: Stdout, Details: env, Text: "one"}, {Stream: Stderr, Text: "two"}, out("not details"), out("a=%zz b"), out("word"),
+			{Stream: Stdout, Details: env, Text: "one"},
+			{Stream: Stderr, Text: "two"},
+			out("not details"), out("a=%zz b"), out("word"),
 			{Stream: Stdout, Details: env, Text: full + "three"},
 		},
 	},

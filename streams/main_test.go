@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"runtime"
+	"sync"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -126,10 +127,11 @@ type blockedReader struct {
 	io.Reader
 	idle   chan struct{} // closed when it waits
 	closed chan struct{}
+	once   sync.Once
 }
 
 func newBlockedReader(r io.Reader) *blockedReader {
-	return &blockedReader{r, make(chan struct{}), make(chan struct{})}
+	return &blockedReader{Reader: r, idle: make(chan struct{}), closed: make(chan struct{})}
 }
 
 func (b *blockedReader) Read(p []byte) (int, error) {
@@ -142,4 +144,7 @@ func (b *blockedReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (b *blockedReader) Close() error { close(b.closed); return nil }
+func (b *blockedReader) Close() error {
+	b.once.Do(func() { close(b.closed) })
+	return nil
+}

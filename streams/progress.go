@@ -63,6 +63,7 @@ type messageDecoder struct {
 func (d *messageDecoder) decode(value []byte) error {
 	d.m = Message{}
 	d.s.Reset(value)
+	defer d.s.Reset(nil) // holds no buffer while it waits
 	var e engineError
 	if d.s.Null() {
 		return errNotObject
