@@ -160,17 +160,16 @@ func (truncated) Is(target error) bool      { return target == io.ErrUnexpectedE
 
 // The marker methods of containerd's and moby's error packages.
 
-func (invalidArgument) InvalidParameter() {}
-func (unauthenticated) Unauthorized()     {}
-func (permissionDenied) Forbidden()       {}
-func (notFound) NotFound()                {}
-func (conflict) Conflict()                {}
-func (notModified) NotModified()          {}
-func (tooManyRequests) ResourceExhausted() {
-}
-func (internal) System()                {}
-func (notImplemented) NotImplemented()  {}
-func (unavailable) Unavailable()        {}
-func (cancelled) Cancelled()            {}
-func (truncated) DataLoss()             {}
-func (outcomeUnknown) Unknown()         {}
+func (invalidArgument) InvalidParameter()  {}
+func (unauthenticated) Unauthorized()      {}
+func (permissionDenied) Forbidden()        {}
+func (notFound) NotFound()                 {}
+func (conflict) Conflict()                 {}
+func (notModified) NotModified()           {}
+func (tooManyRequests) ResourceExhausted() {}
+func (internal) System()                   {}
+func (notImplemented) NotImplemented()     {}
+func (unavailable) Unavailable()           {}
+func (cancelled) Cancelled()               {}
+func (truncated) DataLoss()                {}
+func (outcomeUnknown) Unknown()            {}

@@ -14,6 +14,7 @@ import (
 // A Stream names one of the streams that the engine sends over one connection.
 type Stream uint8
 
+// The streams.
 const (
 	Stdin  Stream = 0
 	Stdout Stream = 1

@@ -82,7 +82,7 @@ func (e errReader) Read([]byte) (int, error) { return 0, e.error }
 
 func TestOutputLoops(t *testing.T) {
 	for _, tty := range []bool{false, true} {
-		data := output
+		var data []byte
 		if tty {
 			data = []byte(stamp1 + " out\r\n" + stamp2 + " err\r\n")
 		} else {

@@ -8,6 +8,7 @@ import (
 // A Phase is what a layer, or a whole job, is at.
 type Phase string
 
+// The phases, in their usual order.
 const (
 	PhaseWaiting     Phase = "waiting"
 	PhaseDownloading Phase = "downloading"

@@ -4,13 +4,13 @@
 //
 //	lint [ROOT]
 //
-// prints what it finds, one a line, and exits with 1 if that is anything.
+// prints what it finds, one a line, with names below ROOT, and exits with 1 if that is
+// anything.
 package main
 
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 )
 
 func main() {
@@ -25,7 +25,7 @@ func main() {
 	}
 	r.check()
 	for _, f := range r.findings {
-		fmt.Println(filepath.Join(root, f))
+		fmt.Println(f)
 	}
 	fmt.Println(r.coverage())
 	if len(r.findings) > 0 {
