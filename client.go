@@ -214,7 +214,7 @@ func (c *Client) exchange(ctx context.Context, r *request) (*http.Response, erro
 		}
 		e, err := c.engine(ctx)
 		if err != nil {
-			return nil, r.notNegotiated(err)
+			return nil, r.unsent(err)
 		}
 		if err := r.checkGates(e.version); err != nil {
 			return nil, r.failed(ctx, err)
@@ -235,9 +235,9 @@ func (c *Client) exchange(ctx context.Context, r *request) (*http.Response, erro
 	}
 }
 
-// notNegotiated makes the error of a call that was not sent because the negotiation
-// before it failed.
-func (r *request) notNegotiated(err error) error {
+// unsent makes the error of a call that was not sent because of what came before it: the
+// negotiation, or the reading of what was to be uploaded.
+func (r *request) unsent(err error) error {
 	class := errdefs.ErrNotSent
 	if errors.Is(err, class) {
 		class = nil

@@ -35,8 +35,10 @@ type PathStat struct {
 	Size       int64       `json:"size"` // in bytes
 	Mode       fs.FileMode `json:"mode"`
 	ModTime    time.Time   `json:"mtime"`
-	LinkTarget string      `json:"linkTarget"` // of a link, resolved in the container; empty otherwise
+	LinkTarget string      `json:"linkTarget"` // of a link, resolved in the container
 }
+
+func (s *PathStat) isLink() bool { return s.Mode&fs.ModeSymlink != 0 }
 
 // pathStat reads the header that describes a path.
 func pathStat(h http.Header) (*PathStat, error) {
@@ -154,7 +156,7 @@ func (c *Client) ContainerCopyTo(ctx context.Context, id, dir string, content io
 	}
 	plain, err := plainTar(ctx, content)
 	if err != nil {
-		return r.notNegotiated(err)
+		return r.unsent(err)
 	}
 	return c.putArchive(ctx, r, plain)
 }
@@ -246,7 +248,7 @@ func (c *Client) ContainerReadFile(ctx context.Context, id, path string) ([]byte
 		if err != nil {
 			return nil, err
 		}
-		if a.Stat.Mode&fs.ModeSymlink == 0 {
+		if !a.Stat.isLink() {
 			return a.readFile()
 		}
 		a.finish()
@@ -370,7 +372,7 @@ func (c *Client) copyTree(ctx context.Context, id, dir string, archived func(bas
 	r.set("noOverwriteDirNonDir", true)
 	content, err := archived(base)
 	if err != nil {
-		return r.notNegotiated(err)
+		return r.unsent(err)
 	}
 	defer content.Close()
 	return c.putArchive(ctx, r, content)
@@ -378,16 +380,17 @@ func (c *Client) copyTree(ctx context.Context, id, dir string, archived func(bas
 
 // nearest parts a directory into what exists of it and what is missing below.
 func (c *Client) nearest(ctx context.Context, id, dir string) (there, missing string, err error) {
-	if dir != "" {
-		dir = path.Clean(dir)
+	if _, err = c.ContainerStatPath(ctx, id, dir); !errors.Is(err, errdefs.ErrNotFound) {
+		return dir, "", err
 	}
-	for there = dir; ; there = path.Dir(there) {
-		_, err = c.ContainerStatPath(ctx, id, there)
-		if there == "/" || there == "." || !errors.Is(err, errdefs.ErrNotFound) {
-			return there, missing, err
-		}
+	for there = path.Clean(dir); there != "/" && there != "."; {
 		missing = path.Join(path.Base(there), missing)
+		there = path.Dir(there)
+		if _, err = c.ContainerStatPath(ctx, id, there); !errors.Is(err, errdefs.ErrNotFound) {
+			break
+		}
 	}
+	return there, missing, err
 }
 
 // ContainerExtractOptions limit what is extracted. The limits' 0 is the default given,
@@ -405,7 +408,7 @@ type ContainerExtractOptions struct {
 //
 // Of a directory, it copies what it holds: /etc/passwd becomes localDir/passwd where the
 // path is /etc, /etc/ or /etc/. alike. A file or a link becomes one in localDir, with the
-// name that the path has. What is in the way is replaced, links too and never through
+// name that the path has; podman sends what the link leads to. What is in the way is replaced, links too and never through
 // them, save for directories that are not empty.
 //
 // Nothing is written outside of localDir, whatever the container or the engine sends.
@@ -419,7 +422,7 @@ func (c *Client) ContainerExtract(ctx context.Context, id, path, localDir string
 	o := value(opts)
 	stat, err := c.ContainerStatPath(ctx, id, path)
 	from := path
-	if err == nil && o.FollowLink && stat.LinkTarget != "" {
+	if err == nil && o.FollowLink && stat.isLink() && stat.LinkTarget != "" {
 		from = stat.LinkTarget
 		stat, err = c.ContainerStatPath(ctx, id, from)
 	}
@@ -429,8 +432,8 @@ func (c *Client) ContainerExtract(ctx context.Context, id, path, localDir string
 	limits := &archive.ExtractOptions{
 		MaxBytes: o.MaxBytes, MaxEntries: o.MaxEntries, MaxDepth: o.MaxDepth, SpecialBits: o.SpecialBits,
 	}
-	if stat.Mode.IsDir() {
-		from = strings.TrimRight(from, "/") + "/."
+	if stat.Mode.IsDir() || stat.isLink() && (strings.HasSuffix(from, "/") || strings.HasSuffix(from, "/.")) {
+		from = strings.TrimRight(strings.TrimSuffix(from, "/."), "/") + "/."
 	} else {
 		limits.Map = onlyAs(path)
 	}
@@ -446,14 +449,19 @@ func (c *Client) ContainerExtract(ctx context.Context, id, path, localDir string
 	return nil
 }
 
-// onlyAs gives the first entry the last element of a path for its name, and leaves out
-// whatever else there is.
+// onlyAs gives the first entry the last element of a path for its name, puts what is
+// below it there, and leaves out whatever else there is.
 func onlyAs(file string) func(string) (string, bool) {
-	first := true
-	return func(string) (string, bool) {
-		was := first
-		first = false
-		return path.Base(file), was
+	var first string
+	return func(name string) (string, bool) {
+		if first == "" {
+			first = name
+		}
+		below, ok := strings.CutPrefix(name, first)
+		if !ok || below != "" && below[0] != '/' {
+			return "", false
+		}
+		return path.Base(file) + below, true
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
 	"testing/iotest"
@@ -327,6 +328,27 @@ func TestContainerReadFile(t *testing.T) {
 	}
 }
 
+// A file that was read to its end leaves a connection for the next.
+func TestContainerReadFileKeepsConnection(t *testing.T) {
+	text, err := json.Marshal(PathStat{Name: "f", Mode: 0o644})
+	require.NoError(t, err)
+	whole := tarOf(regular("f", "content"))
+	var conns atomic.Int32
+	c := script(t, "unix", func(w *wire) {
+		conns.Add(1)
+		for w.drained() != nil {
+			w.say("HTTP/1.1 200 OK\r\nX-Docker-Container-Path-Stat: " + base64.StdEncoding.EncodeToString(text) + "\r\n")
+			w.say(fmt.Sprintf("Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", len(whole), whole))
+		}
+	}, pinned)
+	for range 5 {
+		data, err := c.ContainerReadFile(t.Context(), "a", "/f")
+		require.NoError(t, err)
+		require.Equal(t, "content", string(data))
+	}
+	require.EqualValues(t, 1, conns.Load())
+}
+
 // claiming is the start of an archive whose file claims a size.
 func claiming(t *testing.T, size int64) []byte {
 	t.Helper()
@@ -384,7 +406,7 @@ func TestContainerExtractHostile(t *testing.T) {
 	c := serve(t, "unix", e, pinned)
 	top := t.TempDir()
 	e.stats["/x/f"] = PathStat{Name: "../../evil", Mode: 0o644}
-	e.archives["/x/f"] = tarOf(regular("other", "asked for"), regular("other", "evil"), regular("f", "evil"), regular("../evil", "evil"))
+	e.archives["/x/f"] = tarOf(regular("other", "asked for"), regular("f", "evil"), regular("other2", "evil"), regular("./", "evil"), regular("../evil", "evil"))
 	into := filepath.Join(top, "made", "into")
 	err := c.ContainerExtract(t.Context(), "a", "/x/f", into, nil)
 	require.ErrorContains(t, err, `".."`)
@@ -412,6 +434,28 @@ func TestContainerExtractHostile(t *testing.T) {
 	require.Equal(t, []string{"into"}, namesIn(t, filepath.Join(top, "made")))
 }
 
+// An engine that follows a link itself, as podman does, loses nothing of it.
+func TestContainerExtractFollowedLink(t *testing.T) {
+	e := newCopier()
+	c := serve(t, "unix", e, pinned)
+	e.stats["/l"] = PathStat{Name: "dir", Mode: fs.ModeSymlink | 0o777, LinkTarget: "/dir"}
+	e.stats["/l/"], e.stats["/l/."], e.stats["/dir/."] = e.stats["/l"], e.stats["/l"], e.stats["/dir"]
+	e.archives["/l"] = tarOf(tar.Header{Typeflag: tar.TypeDir, Name: "l", Mode: 0o755}, regular("l/f", "x"), regular("lf", "x"))
+	e.archives["/l/."] = tarOf(regular("f", "x"))
+	e.archives["/dir/."] = e.archives["/l/."]
+	for _, test := range []struct {
+		path   string
+		follow bool
+		want   string
+	}{{"/l", false, "l/f"}, {"/l/", false, "f"}, {"/l/.", false, "f"}, {"/l", true, "f"}} {
+		local := t.TempDir()
+		opts := &ContainerExtractOptions{FollowLink: test.follow}
+		require.NoError(t, c.ContainerExtract(t.Context(), "a", test.path, local, opts))
+		require.FileExists(t, filepath.Join(local, test.want))
+		require.Len(t, namesIn(t, local), 1)
+	}
+}
+
 func namesIn(t *testing.T, dir string) []string {
 	t.Helper()
 	list, err := os.ReadDir(dir)
@@ -428,8 +472,8 @@ func TestContainerCopyUploadFails(t *testing.T) {
 	local := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(local, "f"), make([]byte, 3<<20), 0o600))
 	stat := base64.StdEncoding.EncodeToString([]byte(`{"name":"dir","mode":2147484141}`))
-	var take int64
-	answer := false
+	var take atomic.Int64
+	var answer atomic.Bool
 	c := script(t, "unix", func(w *wire) {
 		for {
 			r := w.request()
@@ -440,8 +484,8 @@ func TestContainerCopyUploadFails(t *testing.T) {
 				w.say("HTTP/1.1 200 OK\r\nX-Docker-Container-Path-Stat: " + stat + "\r\n\r\n")
 				continue
 			}
-			io.CopyN(io.Discard, r.Body, take)
-			if answer {
+			io.CopyN(io.Discard, r.Body, take.Load())
+			if answer.Load() {
 				w.say("HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 33\r\n\r\n{\"message\":\"container read-only\"}\n")
 			}
 			return
@@ -458,12 +502,13 @@ func TestContainerCopyUploadFails(t *testing.T) {
 		},
 	}
 	for name, call := range calls {
-		for _, take = range []int64{0, 1, 511, 512, 513, 4096, 64 << 10, 1 << 20, 3 << 20} {
-			answer = true
+		for _, n := range []int64{0, 1, 511, 512, 513, 4096, 64 << 10, 1 << 20, 3 << 20} {
+			take.Store(n)
+			answer.Store(true)
 			err := call()
 			errorsIs(t, err, errdefs.ErrPermissionDenied, errdefs.ErrRefused)
 			require.ErrorContains(t, err, "container read-only", name)
-			answer = false
+			answer.Store(false)
 			errorsIs(t, call(), errdefs.ErrOutcomeUnknown)
 		}
 	}
@@ -491,13 +536,15 @@ func TestContainerCopyContentFails(t *testing.T) {
 
 func TestContainerCopyCancelled(t *testing.T) {
 	stat := base64.StdEncoding.EncodeToString([]byte(`{"name":"f","mode":420}`))
+	done := make(chan struct{})
 	c := script(t, "unix", func(w *wire) {
 		if r := w.request(); r != nil && r.Method == http.MethodGet {
 			w.say("HTTP/1.1 200 OK\r\nX-Docker-Container-Path-Stat: " + stat + "\r\nContent-Length: 2048\r\n\r\n")
 			w.say(string(tarOf(regular("f", "content"))[:515]))
 		}
-		time.Sleep(time.Second) // reads nothing more
+		<-done // and reads nothing more
 	}, pinned)
+	defer close(done)
 	cause := errors.New("enough")
 	silent, end := io.Pipe()
 	defer end.Close()
@@ -515,8 +562,8 @@ func TestContainerCopyCancelled(t *testing.T) {
 	} {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		timer := time.AfterFunc(100*time.Millisecond, func() { cancel(cause) })
-		took := within(t, 900*time.Millisecond, func() { errorsIs(t, call(ctx), cause, errdefs.ErrCancelled) })
-		require.GreaterOrEqual(t, took, 50*time.Millisecond, name)
+		took := within(t, 5*time.Second, func() { errorsIs(t, call(ctx), cause, errdefs.ErrCancelled) })
+		require.GreaterOrEqual(t, took, 100*time.Millisecond, name)
 		timer.Stop()
 		cancel(nil)
 	}
@@ -556,9 +603,13 @@ func TestEngineCopyFiles(t *testing.T) {
 		ctx := engineContext(t)
 		id := created(t, c, nil, "true")
 		big := bytes.Repeat([]byte("0123456789abcdef"), 20<<16)
+		odd := "/tmp/ä b'\"\\日"
+		if strings.Contains(t.Name(), "podman") { // which finds no name with a backslash
+			odd = "/tmp/ä b'\"日"
+		}
 		for name, data := range map[string][]byte{
 			"/tmp/f": []byte("content"), "/tmp/empty": {}, "/tmp/big": big, "/BZh91AY": []byte("not bzip2"),
-			"/tmp/ä b'\"\\日": []byte("odd"), "/tmp/" + strings.Repeat("n", 200): []byte("long"), "relative": []byte("r"),
+			odd: []byte("odd"), "/tmp/" + strings.Repeat("n", 200): []byte("long"), "relative": []byte("r"),
 		} {
 			require.NoError(t, c.ContainerWriteFile(ctx, id, name, data, 0o640), name)
 			got, err := c.ContainerReadFile(ctx, id, name)
@@ -592,8 +643,10 @@ func TestEngineCopyMissing(t *testing.T) {
 			errorsIs(t, err, errdefs.ErrNotFound)
 			_, err = c.ContainerReadFile(ctx, of, "/none")
 			errorsIs(t, err, errdefs.ErrNotFound)
-			errorsIs(t, c.ContainerWriteFile(ctx, of, "/none/f", nil, 0), errdefs.ErrNotFound)
-			errorsIs(t, c.ContainerCopyTo(ctx, of, "/none", bytes.NewReader(tarOf()), nil), errdefs.ErrNotFound)
+			if of != id || !strings.Contains(t.Name(), "podman") { // which makes the directory
+				errorsIs(t, c.ContainerCopyTo(ctx, of, "/none", bytes.NewReader(tarOf()), nil), errdefs.ErrNotFound)
+				errorsIs(t, c.ContainerWriteFile(ctx, of, "/none/f", nil, 0), errdefs.ErrNotFound)
+			}
 			local := filepath.Join(t.TempDir(), "into")
 			errorsIs(t, c.ContainerExtract(ctx, of, "/none", local, nil), errdefs.ErrNotFound)
 			require.NoDirExists(t, local)
@@ -619,18 +672,18 @@ func TestEngineCopyTrees(t *testing.T) {
 		for name, to := range map[string]string{"rel": "d/e/deep", "abs": "/etc/passwd", "d/up": "../a", "ldir": "d", "dangling": "none"} {
 			require.NoError(t, os.Symlink(to, filepath.Join(from, name)))
 		}
-		for _, dir := range []string{"/tmp", "/new/below/it", "/rel/x", "other"} {
-			if dir == "/rel/x" {
-				dir = "/new/../new2"
-			}
+		for _, dir := range []string{"/tmp", "/tmp/../new2/below/it", "other"} {
 			require.NoError(t, c.ContainerCopyDir(ctx, id, dir, from))
 			for _, as := range []string{dir, dir + "/", dir + "/."} {
+				if as != dir && dir != "/tmp" {
+					break
+				}
 				into := filepath.Join(t.TempDir(), "a", "b")
 				require.NoError(t, c.ContainerExtract(ctx, id, as, into, nil))
 				require.Equal(t, treeOf(t, from), treeOf(t, into), as)
 			}
 		}
-		for name, words := range map[string]string{"/tmp/rel": "d/e/deep", "/tmp/ldir/secret": "d/secret", "/tmp/ldir/e/deep": "d/e/deep"} {
+		for name, words := range map[string]string{"/tmp/rel": "d/e/deep", "/tmp/ldir/secret": "d/secret"} {
 			got, err := c.ContainerReadFile(ctx, id, name)
 			require.NoError(t, err)
 			require.Equal(t, words, string(got))

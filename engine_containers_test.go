@@ -3,7 +3,6 @@ package docker
 import (
 	"encoding/json"
 	"errors"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -11,7 +10,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cleat-go/docker/errdefs"
-	"github.com/cleat-go/docker/streams"
 )
 
 func TestEngineContainerLife(t *testing.T) {
@@ -430,74 +428,32 @@ func TestEngineContainerListTells(t *testing.T) {
 	})
 }
 
-func TestEngineContainerStats(t *testing.T) {
+func TestEngineContainerRemoveVolumes(t *testing.T) {
 	engines(t, func(t *testing.T, c *Client) {
 		ctx := engineContext(t)
-		id := started(t, c, nil, "sh", "-c", "while :; do :; done")
-		feed, err := c.ContainerStats(ctx, id)
-		require.NoError(t, err)
-		busy := func(s *Stats) bool { return s.CPUPercent() > 50 && s.MemoryUsed() > 0 }
-		var samples []*Stats
-		for sample, err := range feed.All() {
+		for _, with := range []bool{true, false} {
+			id := created(t, c, &ContainerCreateOptions{Config: &ContainerConfig{Volumes: map[string]struct{}{"/data": {}}}}, "true")
+			container, err := c.ContainerInspect(ctx, id, nil)
 			require.NoError(t, err)
-			samples = append(samples, sample)
-			if busy(sample) && len(samples) > 1 || len(samples) == 20 {
-				break
+			require.Len(t, container.Mounts, 1)
+			require.Equal(t, MountVolume, container.Mounts[0].Type)
+			require.NoError(t, c.ContainerRemove(ctx, id, &ContainerRemoveOptions{Volumes: with}))
+			resp, err := c.Do(ctx, "DELETE", "/volumes/"+container.Mounts[0].Name, nil)
+			if with {
+				errorsIs(t, err, errdefs.ErrNotFound)
+				continue
 			}
-		}
-		last := samples[len(samples)-1]
-		require.Truef(t, busy(last), "CPU %v %%, memory %d", last.CPUPercent(), last.MemoryUsed())
-		require.Zero(t, samples[0].CPUPercent(), "there is no sample before the first")
-		require.True(t, last.Read.After(samples[0].Read))
-		require.Equal(t, uint64(1), last.Pids.Current)
-		require.Greater(t, last.MemoryPercent(), 0.0)
-	})
-}
-
-func TestEngineContainerStatsOnce(t *testing.T) {
-	engines(t, func(t *testing.T, c *Client) {
-		ctx := engineContext(t)
-		id := started(t, c, nil, "sh", "-c", "while :; do :; done")
-		poll(t, "a busy CPU", func() bool {
-			sample, err := c.ContainerStatsOnce(ctx, id, nil)
 			require.NoError(t, err)
-			return sample.CPUPercent() > 50 && sample.MemoryUsed() > 0
-		})
-		sample, err := c.ContainerStatsOnce(ctx, id, &ContainerStatsOnceOptions{OneShot: true})
-		require.NoError(t, err)
-		require.Zero(t, sample.CPUPercent())
-		require.Positive(t, sample.CPU.Usage.Total)
-
-		idle, err := c.ContainerStatsOnce(ctx, created(t, c, nil, "true"), nil)
-		require.NoError(t, err)
-		require.True(t, idle.Read.IsZero())
-		require.Zero(t, idle.MemoryUsed())
-	})
-}
-
-func TestEngineContainerStatsEndWithTheContainer(t *testing.T) {
-	engines(t, func(t *testing.T, c *Client) {
-		ctx, id := engineContext(t), sleeping(t, c)
-		feed, err := c.ContainerStats(ctx, id)
-		require.NoError(t, err)
-		n := 0
-		for _, err := range feed.All() {
-			require.NoError(t, err)
-			if n++; n == 1 {
-				require.NoError(t, c.ContainerRemove(ctx, id, &ContainerRemoveOptions{Force: true}))
-			}
+			resp.Body.Close()
 		}
-		require.Positive(t, n)
 	})
 }
 
-// texts are the lines of an output.
-func texts(t *testing.T, out *streams.Output) []string {
-	t.Helper()
-	var all []string
-	for line, err := range out.Lines() {
-		require.NoError(t, err)
-		all = append(all, line.Text)
-	}
-	return slices.Clip(all)
+func TestEngineContainerStartFromNoCheckpoint(t *testing.T) {
+	engines(t, func(t *testing.T, c *Client) {
+		id := created(t, c, nil, "true")
+		err := c.ContainerStart(engineContext(t), id, &ContainerStartOptions{Checkpoint: "none"})
+		errorsIs(t, err, errdefs.ErrRefused)
+		require.ErrorContains(t, err, "heckpoint")
+	})
 }

@@ -4,9 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
-
-	"github.com/cleat-go/docker/errdefs"
 )
 
 // UnhealthyError is the error of a container that will not become healthy by waiting.
@@ -35,23 +32,17 @@ func (e *UnhealthyError) Error() string {
 // it has no health check; the context bounds the wait. It asks the engine every 50
 // milliseconds at first, later every second.
 func (c *Client) ContainerWaitHealthy(ctx context.Context, id string) error {
-	for pause := 50 * time.Millisecond; ; pause = min(pause*3/2, time.Second) {
+	return await(ctx, func() (bool, error) {
 		container, err := c.ContainerInspect(ctx, id, nil)
 		if err != nil {
-			return err
+			return false, err
 		}
-		switch state := container.State; {
-		case state.Health.none() || state.Health.Status == HealthUnhealthy || !state.Running:
-			return &UnhealthyError{container.ID, state.Status, state.Health}
-		case state.Health.Status == HealthHealthy:
-			return nil
+		state := container.State
+		if state.Health.none() || state.Health.Status == HealthUnhealthy || !state.Running {
+			return false, &UnhealthyError{container.ID, state.Status, state.Health}
 		}
-		select {
-		case <-ctx.Done():
-			return errdefs.Cancelled(ctx)
-		case <-time.After(pause):
-		}
-	}
+		return state.Health.Status == HealthHealthy, nil
+	})
 }
 
 // none tells that there is no health check.

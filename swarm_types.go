@@ -2,9 +2,21 @@ package docker
 
 import (
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"time"
 )
+
+// Labels of the containers of tasks, and keys of the details in the logs of
+// services and tasks.
+const (
+	LabelNodeID    = "com.docker.swarm.node.id"
+	LabelServiceID = "com.docker.swarm.service.id"
+	LabelTaskID    = "com.docker.swarm.task.id"
+)
+
+// redacted is a value as it prints, for logs.
+func redacted(v any) slog.Value { return slog.StringValue(fmt.Sprintf("%+v", v)) }
 
 // ObjectMeta is what every object of the cluster has.
 type ObjectMeta struct {
@@ -63,6 +75,38 @@ type ClusterInfo struct {
 	SubnetSize             uint32
 }
 
+// Swarm is the cluster with what lets nodes join it.
+type Swarm struct {
+	ClusterInfo
+	JoinTokens JoinTokens
+}
+
+// LogValue hides the tokens.
+func (s Swarm) LogValue() slog.Value { return redacted(s) }
+
+// JoinTokens let nodes join the cluster. They do not print.
+type JoinTokens struct {
+	Worker  string
+	Manager string
+}
+
+// Format hides the tokens.
+func (t JoinTokens) Format(s fmt.State, verb rune) {
+	type plain JoinTokens
+	fmt.Fprintf(s, fmt.FormatString(s, verb), plain{hidden(t.Worker), hidden(t.Manager)})
+}
+
+// LogValue hides the tokens.
+func (t JoinTokens) LogValue() slog.Value { return redacted(t) }
+
+// hidden stands for a secret where there is one.
+func hidden(secret string) string {
+	if secret == "" {
+		return ""
+	}
+	return "REDACTED"
+}
+
 // TLSInfo is the certificates that a node trusts.
 type TLSInfo struct {
 	TrustRoot           string `json:",omitempty"` // PEM
@@ -81,6 +125,9 @@ type SwarmSpec struct {
 	EncryptionConfig SwarmEncryption     `json:",omitzero"`
 	TaskDefaults     TaskDefaults        `json:",omitzero"`
 }
+
+// LogValue hides the key of the CA.
+func (s SwarmSpec) LogValue() slog.Value { return redacted(s) }
 
 // OrchestrationConfig is how a cluster keeps its tasks.
 type OrchestrationConfig struct {
@@ -113,11 +160,12 @@ type CAConfig struct {
 // Format hides the key.
 func (c CAConfig) Format(s fmt.State, verb rune) {
 	type plain CAConfig
-	if c.SigningCAKey != "" {
-		c.SigningCAKey = "REDACTED"
-	}
+	c.SigningCAKey = hidden(c.SigningCAKey)
 	fmt.Fprintf(s, fmt.FormatString(s, verb), plain(c))
 }
+
+// LogValue hides the key.
+func (c CAConfig) LogValue() slog.Value { return redacted(c) }
 
 // ExternalCA is a certificate authority outside of the cluster.
 type ExternalCA struct {

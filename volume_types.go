@@ -144,3 +144,15 @@ const (
 	VolumePendingNodeUnpublish       VolumePublishState = "pending-node-unpublish"
 	VolumePendingControllerUnpublish VolumePublishState = "pending-controller-unpublish"
 )
+
+// VolumeListResult is the volumes of an engine.
+type VolumeListResult struct {
+	Volumes  []Volume
+	Warnings []string // of drivers that could not tell theirs
+}
+
+// VolumePruneResult is what a prune of volumes removed.
+type VolumePruneResult struct {
+	VolumesDeleted []string
+	SpaceReclaimed int64 // bytes
+}

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"syscall"
 	"testing"
 	"time"
 
@@ -75,19 +76,33 @@ type measurement struct {
 // measure repeats the operation for about the time of -benchtime.
 func (c *contest) measure(tb testing.TB, op func() error) measurement {
 	var failed error
+	var spent time.Duration
 	r := testing.Benchmark(func(b *testing.B) {
 		b.ReportAllocs()
+		begin := clock()
 		for b.Loop() {
 			if failed = op(); failed != nil {
 				b.FailNow()
 			}
 		}
+		spent = clock() - begin
 	})
 	require.NoError(tb, failed)
 	require.NotZero(tb, r.N)
 	units := float64(r.N) * float64(c.units)
-	return measurement{
-		time:   float64(r.T) / float64(time.Nanosecond) / units,
-		allocs: float64(r.MemAllocs) / units,
-	}
+	return measurement{float64(spent.Nanoseconds()) / units, float64(r.MemAllocs) / units}
 }
+
+// clock is the time that this process has spent on its CPUs, or the time on the wall.
+func clock() time.Duration {
+	if *wall {
+		return time.Since(began)
+	}
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		panic(err)
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
+}
+
+var began = time.Now()

@@ -135,7 +135,7 @@ func recorded(tb testing.TB, file string) map[string]json.RawMessage {
 
 var (
 	fullID   = regexp.MustCompile(`[0-9a-f]{64}`)
-	unixTime = regexp.MustCompile(`"time(Nano)?":179`)
+	unixTime = regexp.MustCompile(`"time(Nano)?":1795`)
 )
 
 // events are n events: the recorded ones again and again, each time of other containers
@@ -149,7 +149,7 @@ func events(tb testing.TB, n int) [][]byte {
 		text := fullID.ReplaceAllFunc(once[i%len(once)], func(id []byte) []byte {
 			return fmt.Appendf(nil, "%08x%s", uint32(cycle+1)*2654435761, id[8:])
 		})
-		text = unixTime.ReplaceAll(text, fmt.Appendf(nil, `"time${1}":%d`, 180+cycle%100))
+		text = unixTime.ReplaceAll(text, fmt.Appendf(nil, `"time${1}":%d`, 1800+cycle))
 		list = append(list, append(text, '\n'))
 	}
 	return list
@@ -158,13 +158,11 @@ func events(tb testing.TB, n int) [][]byte {
 // samples are n samples of stats: those recorded of several engines, in turn.
 func samples(tb testing.TB, n int) [][]byte {
 	var list [][]byte
-	files := []string{"docker-20.10.json", "docker-26.1.json", "docker-28.5.json"}
-	for i := range n {
-		text := recorded(tb, files[i%len(files)])["stats"]
-		list = append(list, append(bytes.Clone(text), '\n'))
-		if i >= len(files) {
-			list[i] = list[i-len(files)]
-		}
+	for _, file := range []string{"docker-20.10.json", "docker-26.1.json", "docker-28.5.json"} {
+		list = append(list, append(bytes.Clone(recorded(tb, file)["stats"]), '\n'))
 	}
-	return list
+	for i := range n {
+		list = append(list, list[i])
+	}
+	return list[:n]
 }

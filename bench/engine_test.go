@@ -38,8 +38,8 @@ func serve(tb testing.TB, answers map[string]answer) *engine {
 	dir, err := os.MkdirTemp("", "bench") // shorter than tb.TempDir: a socket's path has a limit
 	require.NoError(tb, err)
 	e := &engine{socket: filepath.Join(dir, "s"), answers: answers}
-	e.answers["HEAD /_ping"] = answer{text: head("text/plain", "Content-Length: 0")}
-	e.answers["GET /_ping"] = answer{text: append(head("text/plain", "Content-Length: 2"), "OK"...)}
+	e.answers["HEAD /_ping"] = sized("text/plain", nil)
+	e.answers["GET /_ping"] = sized("text/plain", []byte("OK"))
 	listener, err := net.Listen("unix", e.socket)
 	require.NoError(tb, err)
 	done := make(chan struct{})
@@ -134,6 +134,11 @@ func head(contentType string, field string) []byte {
 		"Docker-Experimental: false", "Ostype: linux", "Server: Docker/28.5.2 (linux)",
 		"Date: Thu, 01 Jan 2026 00:00:00 GMT", field, "", "",
 	}, "\r\n"))
+}
+
+// sized is an answer that tells its length, as an engine does with a short one.
+func sized(contentType string, body []byte) answer {
+	return answer{text: append(head(contentType, fmt.Sprintf("Content-Length: %d", len(body))), body...)}
 }
 
 // chunked is an answer in these chunks. One that is held has no end.

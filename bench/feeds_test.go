@@ -28,7 +28,8 @@ const (
 // feeds decodes events and samples of stats: from memory, by this client's decoder and by
 // encoding/json with moby's types, and from an engine at a socket, by the clients' own calls.
 // Moby's stats are a body, which encoding/json decodes here. A feed of events does not end:
-// its operation takes 5,000 and leaves, and the next one dials. The floors find the line ends.
+// its operation takes 5,000 and leaves, and the next one dials. Go-dockerclient is not among
+// them: its listener does not get all of so many at once. The floors find the line ends.
 func feeds(tb testing.TB) []*contest {
 	evs, stats := events(tb, eventCount), samples(tb, sampleCount)
 	e := serve(tb, map[string]answer{
@@ -45,7 +46,6 @@ func feeds(tb testing.TB) []*contest {
 		{name: "events/feed", unit: "event", units: eventCount, rows: faster, entries: []entry{
 			{cleat, func(tb testing.TB) func() error { return cleatEvents(tb, newCleat(tb, e)) }},
 			{moby, func(tb testing.TB) func() error { return mobyEvents(tb, newMoby(tb, e)) }},
-			{fsouza, func(tb testing.TB) func() error { return fsouzaEvents(newFsouza(tb, e)) }},
 			{floor, func(tb testing.TB) func() error {
 				return bareLines(tb, newBare(tb, e), http.MethodGet, eventsPath, eventCount, false)
 			}},
@@ -144,21 +144,6 @@ func mobyEvents(tb testing.TB, c *client.Client) func() error {
 			}
 		}
 		return nil
-	}
-}
-
-func fsouzaEvents(c *godocker.Client) func() error {
-	return func() error {
-		feed := make(chan *godocker.APIEvents, eventCount)
-		if err := c.AddEventListener(feed); err != nil {
-			return err
-		}
-		for n := range eventCount {
-			if _, ok := <-feed; !ok {
-				return equal("events", eventCount, n)
-			}
-		}
-		return c.RemoveEventListener(feed)
 	}
 }
 

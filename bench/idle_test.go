@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -47,10 +48,11 @@ func idleEngine(socket string) error {
 	if err != nil {
 		return err
 	}
-	frames, _ := logFrames(logLines, frameSize)
+	text, _ := logFrames(logLines, frameSize)
+	frames := slices.Collect(slices.Chunk(text, 8+frameSize)) // an engine flushes each record
 	e := &engine{answers: map[string]answer{
-		"HEAD /_ping":     {text: head("text/plain", "Content-Length: 0")},
-		"GET " + logsPath: chunked("application/vnd.docker.multiplexed-stream", true, frames),
+		"HEAD /_ping":     sized("text/plain", nil),
+		"GET " + logsPath: chunked("application/vnd.docker.multiplexed-stream", true, frames...),
 	}}
 	go e.accept(listener)
 	fmt.Println("ready")
@@ -211,4 +213,3 @@ func TestIdle(t *testing.T) {
 		})
 	}
 }
-

@@ -18,24 +18,23 @@ import (
 )
 
 func main() {
-	container := flag.String("container", "", "to copy into /tmp of; empty makes one")
-	image := flag.String("image", "busybox:local", "of the container that is made")
+	image := flag.String("image", "busybox:local", "of the container")
 	dir := flag.String("dir", "examples/copy", "what is copied")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *container, *image, *dir); err != nil {
+	if err := run(ctx, *image, *dir); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(ctx context.Context, container, image, dir string) error {
+func run(ctx context.Context, image, dir string) error {
 	c, err := docker.New()
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	id, remove, err := throwaway.Or(ctx, c, container, image, "sleep", "600")
+	id, remove, err := throwaway.Container(ctx, c, image, "sleep", "600")
 	if err != nil {
 		return err
 	}

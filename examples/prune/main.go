@@ -35,12 +35,13 @@ func run(ctx context.Context, image string) error {
 	defer c.Close()
 	labels := map[string]string{"cleat-example": rand.Text()}
 	for range 2 {
-		_, err := c.ContainerCreate(ctx, image, &docker.ContainerCreateOptions{
+		made, err := c.ContainerCreate(ctx, image, &docker.ContainerCreateOptions{
 			Config: &docker.ContainerConfig{Cmd: []string{"true"}, Labels: labels},
 		})
 		if err != nil {
 			return err
 		}
+		defer c.ContainerRemove(context.WithoutCancel(ctx), made.ID, nil) // if no prune comes to it
 	}
 
 	// without a filter, everything that is not used goes

@@ -25,7 +25,7 @@ import (
 var labels = map[string]string{"cleat-example": rand.Text()}
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "quickstart:", err)
@@ -181,14 +181,14 @@ func execCommands(ctx context.Context, c *docker.Client, id string) error {
 	return upper.Run()
 }
 
-// printEvents prints what came since the feed was opened, to the removal of a container.
+// printEvents prints what came since the feed was opened, to the end of a container.
 func printEvents(events *docker.EventStream, last string) error {
 	for e, err := range events.All() {
 		if err != nil {
 			return err
 		}
 		fmt.Println(e.Time.Local().Format(time.TimeOnly), e.Actor.Attributes["name"], e.Action)
-		if e.Action == "destroy" && e.Actor.ID == last {
+		if e.Action == "die" && e.Actor.ID == last {
 			break // which closes the feed
 		}
 	}

@@ -74,7 +74,14 @@ func relay(l net.Listener, engine string) {
 			in.Close()
 			continue
 		}
-		go func() { io.Copy(out, in); out.Close() }()
-		go func() { io.Copy(in, out); in.Close() }()
+		go func() {
+			io.Copy(out, in)
+			out.(interface{ CloseWrite() error }).CloseWrite() // a command's input has ended, not its output
+		}()
+		go func() {
+			io.Copy(in, out)
+			in.Close()
+			out.Close()
+		}()
 	}
 }

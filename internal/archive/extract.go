@@ -251,16 +251,21 @@ func (x *extraction) fill(f *os.File, h *tar.Header, content io.Reader) error {
 }
 
 // directory makes a directory. Its mode and time are set at the end, when nothing is
-// put into it any more.
+// put into it any more; until then its owner may write.
 func (x *extraction) directory(name string, h *tar.Header) error {
 	err := x.place(name, func() error {
 		err := x.root.Mkdir(name, x.mode(h).Perm()|0o700)
-		if errors.Is(err, fs.ErrExist) {
-			if info, lerr := x.root.Lstat(name); lerr == nil && info.IsDir() {
-				return nil
-			}
+		if !errors.Is(err, fs.ErrExist) {
+			return err
 		}
-		return err
+		info, lerr := x.root.Lstat(name)
+		if lerr != nil || !info.IsDir() {
+			return err
+		}
+		if perm := info.Mode().Perm(); perm&0o700 != 0o700 {
+			return x.root.Chmod(name, perm|0o700)
+		}
+		return nil
 	})
 	if err != nil {
 		return err

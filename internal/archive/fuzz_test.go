@@ -91,6 +91,7 @@ func extractInto(t *testing.T, dir string, archive []byte) {
 	err = Extract(bytes.NewReader(archive), root, &smallLimits)
 	var written int64
 	entries := 0
+	openUp(t, dir)
 	list, lerr := fs.ReadDir(root.FS(), ".")
 	require.NoError(t, lerr)
 	require.NoError(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {

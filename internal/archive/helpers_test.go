@@ -144,6 +144,25 @@ func snapshot(t testing.TB, top string, implied ...string) string {
 	return strings.Join(lines, "\n")
 }
 
+// openUp lets the owner of a tree into all directories in it, to look and to remove.
+func openUp(t testing.TB, top string) {
+	t.Helper()
+	require.NoError(t, filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() && path != top {
+			err = os.Chmod(path, 0o700)
+		}
+		return err
+	}))
+}
+
+// extractDir makes a directory to extract into that can be removed whatever is in it.
+func extractDir(t testing.TB) string {
+	t.Helper()
+	dir := t.TempDir()
+	t.Cleanup(func() { openUp(t, dir) })
+	return dir
+}
+
 func contains(list []string, name string) bool {
 	for _, s := range list {
 		if s == name {

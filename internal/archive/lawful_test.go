@@ -150,7 +150,10 @@ func TestExtractAsTarDoes(t *testing.T) {
 	require.Greater(t, len(lawful()), 60)
 	for name, entries := range lawful() {
 		t.Run(name, func(t *testing.T) {
-			theirs, ours := t.TempDir(), t.TempDir()
+			theirs, ours := extractDir(t), extractDir(t)
+			if name == "no permissions" && os.Geteuid() != 0 {
+				t.Skip("only root can look into it")
+			}
 			var args []string
 			if name == "pipe" {
 				args = []string{"--exclude=p"}
@@ -190,7 +193,7 @@ func TestExtractTarsOfTar(t *testing.T) {
 		{"--format=gnu", "--numeric-owner", "--owner=0", "--group=0", "--sort=name"},
 	} {
 		t.Run(strings.Join(args, " "), func(t *testing.T) {
-			theirs, ours := t.TempDir(), t.TempDir()
+			theirs, ours := extractDir(t), extractDir(t)
 			systemTar(t, archived(), theirs)
 			archive, err := exec.Command("tar", append(args, "-cf", "-", "-C", tree, ".")...).Output()
 			require.NoError(t, err)
@@ -204,15 +207,15 @@ func TestExtractTarsOfTar(t *testing.T) {
 // Extracting over what an earlier extraction left gives the same again.
 func TestExtractTwice(t *testing.T) {
 	for name, entries := range lawful() {
-		if strings.Contains(name, "replaced") || name == "empty directory to file" || name == "empty directory to link" {
+		if strings.Contains(name, "replaced") || strings.HasPrefix(name, "empty directory to") || name == "no permissions" {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
-			root := t.TempDir()
+			root := extractDir(t)
 			for range 2 {
 				require.NoError(t, Extract(bytes.NewReader(archived(entries...)), openRoot(t, root), nil))
 			}
-			once := t.TempDir()
+			once := extractDir(t)
 			require.NoError(t, Extract(bytes.NewReader(archived(entries...)), openRoot(t, once), nil))
 			require.Equal(t, snapshot(t, once, implied(entries)...), snapshot(t, root, implied(entries)...))
 		})

@@ -151,6 +151,7 @@ func TestTarLongAndBig(t *testing.T) {
 type odd struct {
 	size, real  int64
 	mode        fs.FileMode
+	then        fs.FileMode   // once it is open
 	began, wait chan struct{} // around the start of a read, if any
 	open        *atomic.Int32
 }
@@ -175,8 +176,13 @@ func (f *oddFile) Type() fs.FileMode          { return f.mode }
 func (f *oddFile) ModTime() time.Time         { return day }
 func (f *oddFile) IsDir() bool                { return f.dir }
 func (f *oddFile) Sys() any                   { return nil }
-func (f *oddFile) Stat() (fs.FileInfo, error) { return f, nil }
 func (f *oddFile) Info() (fs.FileInfo, error) { return f, nil }
+func (f *oddFile) Stat() (fs.FileInfo, error) {
+	open := *f
+	open.mode |= f.then
+	return &open, nil
+}
+
 func (f *oddFile) ReadDir(int) ([]fs.DirEntry, error) {
 	return []fs.DirEntry{&oddFile{odd: f.odd}}, nil
 }
@@ -205,6 +211,7 @@ func TestTarFileChanges(t *testing.T) {
 		`"odd": it became shorter`: {size: 10, real: 9},
 		`"odd": it became longer`:  {size: 10, real: 11},
 		`"odd": it is neither`:     {mode: fs.ModeNamedPipe},
+		`"odd": it was replaced`:   {then: fs.ModeNamedPipe},
 		"is neither":               {mode: fs.ModeDevice},
 		"neither":                  {mode: fs.ModeIrregular},
 	} {

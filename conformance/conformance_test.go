@@ -1,0 +1,67 @@
+package conformance
+
+import (
+	"strings"
+	"sync"
+	"testing"
+)
+
+// run makes all checks once.
+var run = sync.OnceValues(func() (*report, error) {
+	all, err := specifications()
+	if err != nil {
+		return nil, err
+	}
+	s, err := readSource("..")
+	if err != nil {
+		return nil, err
+	}
+	r := newReport()
+	r.checkOperations(all, s)
+	r.checkDocs(all, s)
+	if err := r.checkRequests(all, s); err != nil {
+		return nil, err
+	}
+	if err := r.checkAnswers(all); err != nil {
+		return nil, err
+	}
+	if err := r.checkStatuses(all); err != nil {
+		return nil, err
+	}
+	return r, nil
+})
+
+// TestTable compares the client with the specification of every version.
+func TestTable(t *testing.T) {
+	r, err := run()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Log("\n" + r.table())
+	if lines := r.lines(); len(lines) > 0 {
+		t.Error("differences that are not explained:\n" + strings.Join(lines, "\n"))
+	}
+}
+
+// TestExplained wants every line of explained.go to explain something.
+func TestExplained(t *testing.T) {
+	r, err := run()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range corrections {
+		if c := &corrections[i]; c.used == 0 {
+			t.Errorf("the correction of %s changes nothing", c.about)
+		}
+	}
+	for subject := range excuses {
+		if r.excused[subject] == 0 {
+			t.Errorf("nothing has to be excused about %q", subject)
+		}
+	}
+	for op := range pending {
+		if !r.pending[op] {
+			t.Errorf("%s is not pending", op)
+		}
+	}
+}

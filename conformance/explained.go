@@ -1,0 +1,172 @@
+package conformance
+
+// pending are operations that have no method yet.
+var pending = map[string]bool{"POST /build": true}
+
+// corrections are what the specification has wrong, or leaves out.
+var corrections = []correction{
+	// Routes that no file has.
+	{about: "POST /build/cancel", why: "the daemon's router has it", add: `
+parameters: [{name: id, in: query, type: string}]
+responses: {200: {}}`},
+	{about: "GET /containers/{id}/checkpoints", why: "experimental engines have it", add: `
+parameters: [{name: dir, in: query, type: string}]
+responses: {200: {schema: {type: array, items: {type: object, properties: {Name: {type: string}}}}}}`},
+	{about: "POST /containers/{id}/checkpoints", why: "experimental engines have it", add: `
+parameters: [{in: body, schema: {type: object, properties: {
+  CheckpointID: {type: string}, CheckpointDir: {type: string}, Exit: {type: boolean}}}}]
+responses: {201: {}}`},
+	{about: "DELETE /containers/{id}/checkpoints/{checkpoint}", why: "experimental engines have it", add: `
+parameters: [{name: dir, in: query, type: string}]
+responses: {204: {}}`},
+
+	// Parameters and headers.
+	{about: "GET /containers/{id}/logs?details", why: "the daemon reads it", add: `{type: boolean}`},
+	{about: "GET /containers/{id}/logs?since", why: "the daemon reads fractions of seconds", is: `{type: string}`},
+	{about: "GET /containers/{id}/logs?until", why: "the daemon reads fractions of seconds", is: `{type: string}`},
+	{about: "GET /services/{id}/logs?since", why: "the daemon reads fractions of seconds", is: `{type: string}`},
+	{about: "GET /tasks/{id}/logs?since", why: "the daemon reads fractions of seconds", is: `{type: string}`},
+	{about: "POST /containers/{id}/start?checkpoint", why: "the daemon reads it", add: `{type: string}`},
+	{about: "POST /containers/{id}/start?checkpoint-dir", why: "the daemon reads it", add: `{type: string}`},
+	{about: "POST /commit?changes", why: "the daemon reads it repeated", is: `{type: array}`},
+	{about: "GET /images/json?digests", why: "the daemon reads no such parameter", drop: true},
+	{about: "GET /images/search:X-Registry-Auth", why: "the daemon reads it", add: `{type: string}`},
+	{about: "GET /distribution/{name}/json:X-Registry-Auth", why: "the daemon reads it", add: `{type: string}`},
+	{about: "GET /plugins/privileges:X-Registry-Auth", why: "the daemon reads it", add: `{type: string}`},
+	{about: "POST /plugins/{name}/push:X-Registry-Auth", why: "the daemon reads it", add: `{type: string}`},
+	{about: "POST /session:X-Docker-Expose-Session-Uuid", why: "BuildKit's protocol", add: `{type: string}`},
+	{about: "POST /session:X-Docker-Expose-Session-Name", why: "BuildKit's protocol", add: `{type: string}`},
+	{about: "POST /session:X-Docker-Expose-Session-Sharedkey", why: "BuildKit's protocol", add: `{type: string}`},
+	{about: "POST /session:X-Docker-Expose-Session-Grpc-Method", why: "BuildKit's protocol", add: `{type: string}`},
+
+	// Answers.
+	{about: "POST /images/create 200", why: "its messages are such", add: `{$ref: "#/definitions/CreateImageInfo"}`},
+	{about: "POST /images/{name}/push 200", why: "its messages are such", add: `{$ref: "#/definitions/PushImageInfo"}`},
+	{about: "POST /images/load 200", why: "its messages are such", add: `{$ref: "#/definitions/BuildInfo"}`},
+	{about: "POST /plugins/pull 200", why: "the daemon sends messages, not 204", add: `{$ref: "#/definitions/CreateImageInfo"}`},
+	{about: "POST /plugins/{name}/upgrade 200", why: "the daemon sends messages, not 204", add: `{$ref: "#/definitions/CreateImageInfo"}`},
+	{about: "POST /plugins/{name}/push 200", why: "its messages are such", add: `{$ref: "#/definitions/PushImageInfo"}`},
+	{about: "DELETE /plugins/{name} 200", why: "the body is empty", drop: true},
+	{about: "HEAD /_ping 200", why: "a HEAD has no body", drop: true},
+	{about: "GET /_ping 200", why: "the body is OK, and no JSON", drop: true},
+
+	// When something came.
+	{about: "POST /networks/create request.EnableIPv4", why: "version 1.47 ignores it", since: 48},
+	{about: "POST /networks/create request.ConfigOnly", why: "it is older than its documentation", since: 40},
+	{about: "POST /networks/create request.ConfigFrom", why: "it is older than its documentation", since: 40},
+	{about: "POST /networks/create request.Scope", why: "it is older than its documentation", since: 40},
+
+	// Properties of requests.
+	{about: "AuthConfig.identitytoken", why: "the daemon reads it", add: `{type: string}`},
+	{about: "AuthConfig.registrytoken", why: "the daemon reads it", add: `{type: string}`},
+	{about: "POST /swarm/init request.AutoLockManagers", why: "the daemon reads it", add: `{type: boolean}`},
+	{about: "POST /swarm/init request.Availability", why: "the daemon reads it", add: `{type: string}`},
+	{about: "POST /swarm/join request.Availability", why: "the daemon reads it", add: `{type: string}`},
+	{about: "Mount.ClusterOptions", why: "the daemon reads it", since: 42, add: `{type: object}`},
+	{about: "Resources.Init", why: "an update does not have it", to: "HostConfig.Init"},
+
+	// Properties of answers.
+	{about: "BuildCache.Parents", why: "the daemon writes it so", wire: " Parents"},
+	{about: "ContainerWaitResponse.Error", why: "it is not there, or the code is not", is: `{$ref: "#/definitions/ContainerWaitExitError", x-nullable: true}`},
+
+	{about: "Runtime.runtimeType", why: "the daemon writes it", add: `{type: string}`},
+	{about: "Runtime.options", why: "the daemon writes it", add: `{type: object, additionalProperties: {type: string}}`},
+	{about: "Service.PreviousSpec", why: "the daemon writes it", add: `{$ref: "#/definitions/ServiceSpec"}`},
+	{about: "SwarmInfo.Warnings", why: "the daemon writes it", add: `{type: array, items: {type: string}}`},
+	{about: "NodeDescription.CSIInfo", why: "the daemon writes it", since: 42, add: `
+type: array
+items: {type: object, properties: {PluginName: {type: string}, NodeID: {type: string}, MaxVolumesPerNode: {type: integer, format: int64},
+  AccessibleTopology: {type: object, properties: {Segments: {type: object, additionalProperties: {type: string}}}}}}`},
+	{about: "Task.AssignedGenericResources", why: "the wire's name", wire: "GenericResources"},
+	{about: "Task.Volumes", why: "the daemon writes it", since: 42, add: `
+type: array
+items: {type: object, properties: {ID: {type: string}, Source: {type: string}, Target: {type: string}}}`},
+	{about: "NetworkAttachment.Network", why: "it is the cluster's view of a network, as the example shows", is: clusterNetwork},
+	{about: "Plugin.Config.Interface.Types", why: "a type is one text on the wire: docker.volumedriver/1.0", is: `{type: array, items: {type: string}}`},
+	{about: "SystemVersion.Components[].Details", why: "they are texts, as the prose says", is: `{type: object, x-nullable: true, additionalProperties: {type: string}}`},
+	{about: "ProgressDetail.hidecounts", why: "the daemon writes it", add: `{type: boolean}`},
+	{about: "ProgressDetail.units", why: "the daemon writes it", add: `{type: string}`},
+	{about: "PushImageInfo.aux", why: "the daemon writes it", add: `{type: object, properties: {Tag: {type: string}}}`},
+
+	// Both.
+	{about: "ClusterVolumeSpec.AccessMode.Secrets", why: "on the wire it stands beside AccessMode", to: "ClusterVolumeSpec.Secrets"},
+	{about: "ClusterVolumeSpec.AccessMode.AccessibilityRequirements", why: "on the wire it stands beside AccessMode", to: "ClusterVolumeSpec.AccessibilityRequirements"},
+	{about: "ClusterVolumeSpec.AccessMode.CapacityRange", why: "on the wire it stands beside AccessMode", to: "ClusterVolumeSpec.CapacityRange"},
+	{about: "ClusterVolumeSpec.AccessMode.Availability", why: "on the wire it stands beside AccessMode", to: "ClusterVolumeSpec.Availability"},
+	{about: "ClusterVolumeSpec.AccessMode.BlockVolume", why: "the daemon reads it", since: 42, add: `{type: object}`},
+	{about: "TaskSpec.PluginSpec.Name", why: "the wire's name", wire: "name"},
+	{about: "TaskSpec.PluginSpec.Remote", why: "the wire's name", wire: "remote"},
+	{about: "TaskSpec.PluginSpec.Disabled", why: "the wire's name", wire: "disabled"},
+	{about: "TaskSpec.PluginSpec.PluginPrivilege", why: "the wire's names are others", drop: true},
+	{about: "TaskSpec.PluginSpec.privileges", why: "the wire's names", add: `
+type: array
+items: {type: object, properties: {name: {type: string}, description: {type: string}, value: {type: array, items: {type: string}}}}`},
+	{about: "TaskSpec.PluginSpec.env", why: "the daemon reads it", add: `{type: array, items: {type: string}}`},
+}
+
+// clusterNetwork is a network as tasks have it.
+const clusterNetwork = `
+type: object
+properties:
+  ID: {type: string}
+  Version: {$ref: "#/definitions/ObjectVersion"}
+  CreatedAt: {type: string, format: dateTime}
+  UpdatedAt: {type: string, format: dateTime}
+  Spec:
+    type: object
+    properties:
+      Name: {type: string}
+      Labels: {type: object, additionalProperties: {type: string}}
+      DriverConfiguration: {$ref: "#/definitions/Driver"}
+      IPv6Enabled: {type: boolean}
+      Internal: {type: boolean}
+      Attachable: {type: boolean}
+      Ingress: {type: boolean}
+      ConfigFrom: {type: object, properties: {Network: {type: string}}}
+      Scope: {type: string}
+      IPAMOptions: &ipam
+        type: object
+        properties:
+          Driver: {$ref: "#/definitions/Driver"}
+          Configs:
+            type: array
+            items:
+              type: object
+              properties:
+                Subnet: {type: string, format: cidr}
+                Range: {type: string, format: cidr}
+                Gateway: {type: string, format: ip-address}
+  DriverState: {$ref: "#/definitions/Driver"}
+  IPAMOptions: *ipam`
+
+// forms are texts whose form, and numbers whose size, the specification does not tell.
+var forms = map[string]string{
+	"ConfigSpec.Data":                                           "base64",
+	"SecretSpec.Data":                                           "base64",
+	"OCIDescriptor.data":                                        "base64",
+	"TLSInfo.CertIssuerSubject":                                 "base64",
+	"TLSInfo.CertIssuerPublicKey":                               "base64",
+	"TaskSpec.ContainerSpec.Privileges.Seccomp.Profile":         "base64",
+	"TaskSpec.ContainerSpec.DNSConfig.Nameservers":              "ip-address",
+	"NetworkAttachment.Addresses":                               "cidr",
+	"Resources.BlkioWeight":                                     "uint16",
+	"Resources.BlkioWeightDevice[].Weight":                      "uint16",
+	"RegistryServiceConfig.InsecureRegistryCIDRs":               "cidr",
+	"RegistryServiceConfig.AllowNondistributableArtifactsCIDRs": "cidr",
+	"SystemInfo.DefaultAddressPools[].Base":                     "cidr",
+	"Address.Addr":                                              "ip-address",
+}
+
+// excuses are differences that are right, by their subject.
+var excuses = map[string]string{
+	"AuthConfig.email":                     "registries ignore it since long",
+	"answer EventMessage.time":             "timeNano is the same time, and finer",
+	"answer CreateImageInfo.progress":      "progressDetail is the same in numbers",
+	"answer PushImageInfo.progress":        "progressDetail is the same in numbers",
+	"answer BuildInfo.progress":            "progressDetail is the same in numbers",
+	"gate EndpointSettings.DNSNames":       "engines write it, and ignore it in a request",
+	"gate HostConfig.LogConfig.Type=local": "the driver is older than its documentation",
+	"option ContainerConfig.Image":         "the image is a parameter of the method, which takes its place",
+	"status HEAD /_ping":                   "GET /_ping is tried after it",
+	"gate POST /volumes/prune?filters=all in VolumePrune with VolumePruneOptions.All": "all is what older engines do without the filter",
+}

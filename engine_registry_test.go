@@ -1,0 +1,222 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cleat-go/docker/auth"
+	"github.com/cleat-go/docker/errdefs"
+	"github.com/cleat-go/docker/streams"
+)
+
+// registries runs a test on every engine with the addresses of two registries, as the
+// engine sees them: DOCKER_TEST_REGISTRY, which is open, and the one on its next port,
+// which wants the user "user" with the password "pass".
+func registries(t *testing.T, test func(t *testing.T, c *Client, open, closed string)) {
+	t.Helper()
+	open := os.Getenv("DOCKER_TEST_REGISTRY")
+	if open == "" {
+		t.Skip("DOCKER_TEST_REGISTRY is empty: no registry to test with")
+	}
+	name, port, err := net.SplitHostPort(open)
+	require.NoError(t, err)
+	number, err := strconv.Atoi(port)
+	require.NoError(t, err)
+	closed := net.JoinHostPort(name, strconv.Itoa(number+1))
+	engines(t, func(t *testing.T, c *Client) { test(t, c, open, closed) })
+}
+
+func credentials(registry string) *auth.Credentials {
+	return &auth.Credentials{Username: "user", Password: "pass", ServerAddress: registry}
+}
+
+func TestEnginePushAndPull(t *testing.T) {
+	registries(t, func(t *testing.T, c *Client, open, _ string) {
+		ctx, name := engineContext(t), open+"/"+unique("push")+":v1"
+		id := imported(t, c, name)
+		var messages []streams.Message
+		record := func(m streams.Message) { messages = append(messages, m) }
+		pushed, err := c.ImagePush(ctx, name, &ImagePushOptions{Progress: record})
+		require.NoError(t, err)
+		require.Equal(t, "v1", pushed.Tag)
+		require.True(t, strings.HasPrefix(pushed.Digest, "sha256:"))
+		require.Positive(t, pushed.Size)
+		countsBytes(t, messages)
+
+		_, err = c.ImageRemove(ctx, name, nil)
+		require.NoError(t, err)
+		_, err = c.ImageInspect(ctx, id, nil)
+		errorsIs(t, err, errdefs.ErrNotFound)
+
+		messages = nil
+		pulled, err := c.ImagePull(ctx, name, &ImagePullOptions{Progress: record})
+		require.NoError(t, err)
+		require.True(t, pulled.Updated)
+		require.Equal(t, pushed.Digest, pulled.Digest)
+		require.Contains(t, pulled.Status, name)
+		countsBytes(t, messages)
+		image, err := c.ImageInspect(ctx, name, nil)
+		require.NoError(t, err)
+		require.Equal(t, id, image.ID)
+
+		again, err := c.ImagePull(ctx, name, nil)
+		require.NoError(t, err)
+		require.False(t, again.Updated)
+		require.Equal(t, pushed.Digest, again.Digest)
+		repository, _, _ := strings.Cut(name, ":v1")
+		byDigest, err := c.ImagePull(ctx, repository+"@"+pushed.Digest, nil)
+		require.NoError(t, err)
+		require.False(t, byDigest.Updated)
+	})
+}
+
+// countsBytes requires that the messages of a job count bytes, and that the last one ends it.
+func countsBytes(t *testing.T, messages []streams.Message) {
+	t.Helper()
+	var tracker streams.Tracker
+	counted := false
+	for _, m := range messages {
+		tracker.Add(m)
+		counted = counted || m.ID != "" && m.Current > 0
+	}
+	require.Truef(t, counted, "%+v", messages)
+	require.True(t, messages[len(messages)-1].Done)
+	sum := tracker.Summary()
+	require.Equal(t, streams.PhaseDone, sum.Phase)
+	require.Equal(t, sum.Total, sum.Done)
+	require.Positive(t, sum.Total)
+}
+
+func TestEnginePushAndPullAllTags(t *testing.T) {
+	registries(t, func(t *testing.T, c *Client, open, _ string) {
+		ctx, repository := engineContext(t), open+"/"+unique("all")
+		id := imported(t, c, repository+":v1")
+		require.NoError(t, c.ImageTag(ctx, id, repository+":v2"))
+		_, err := c.ImagePush(ctx, repository, &ImagePushOptions{AllTags: true})
+		require.NoError(t, err)
+		_, err = c.ImageRemove(ctx, id, &ImageRemoveOptions{Force: true})
+		require.NoError(t, err)
+		_, err = c.ImagePull(ctx, repository, &ImagePullOptions{AllTags: true})
+		require.NoError(t, err)
+		image, err := c.ImageInspect(ctx, id, nil)
+		require.NoError(t, err)
+		require.ElementsMatch(t, []string{repository + ":v1", repository + ":v2"}, image.RepoTags)
+	})
+}
+
+func TestEnginePullByARun(t *testing.T) {
+	registries(t, func(t *testing.T, c *Client, open, _ string) {
+		ctx, name := engineContext(t), open+"/"+unique("run")+":v1"
+		container := created(t, c, nil, "true")
+		_, err := c.ImageCommit(ctx, container, &ImageCommitOptions{Reference: name})
+		require.NoError(t, err)
+		_, err = c.ImagePush(ctx, name, nil)
+		require.NoError(t, err)
+		_, err = c.ImageRemove(ctx, name, nil)
+		require.NoError(t, err)
+		for _, policy := range []PullPolicy{PullMissing, PullNever, PullAlways} {
+			done := 0
+			run := runOf(t, ctx, c, "echo", "pulled")
+			run.Image, run.Pull = name, policy
+			run.Progress = func(m streams.Message) {
+				if m.Done {
+					done++
+				}
+			}
+			out, err := run.Output()
+			require.NoError(t, err)
+			require.Equal(t, "pulled\n", string(out))
+			require.Equal(t, map[PullPolicy]int{PullMissing: 1, PullAlways: 1}[policy], done, policy)
+		}
+	})
+}
+
+func TestEnginePullOfWhatIsNotThere(t *testing.T) {
+	registries(t, func(t *testing.T, c *Client, open, closed string) {
+		ctx, repository := engineContext(t), open+"/"+unique("there")
+		imported(t, c, repository+":v1")
+		_, err := c.ImagePush(ctx, repository+":v1", nil)
+		require.NoError(t, err)
+		for _, name := range []string{repository + ":v2", open + "/" + unique("nowhere") + ":v1", repository + "@sha256:" + strings.Repeat("0123456789abcdef", 4)} {
+			_, err = c.ImagePull(ctx, name, nil)
+			errorsIs(t, err, errdefs.ErrNotFound, errdefs.ErrRefused)
+		}
+		_, err = c.ImagePush(ctx, open+"/"+unique("never-made")+":v1", nil)
+		errorsIs(t, err, errdefs.ErrNotFound, errdefs.ErrRefused)
+		_, err = c.ImagePull(ctx, closed+"/"+unique("nowhere")+":v1", &ImagePullOptions{Auth: credentials(closed)})
+		errorsIs(t, err, errdefs.ErrNotFound, errdefs.ErrRefused)
+	})
+}
+
+func TestEnginePushWithCredentials(t *testing.T) {
+	registries(t, func(t *testing.T, c *Client, _, closed string) {
+		ctx, name := engineContext(t), closed+"/"+unique("secret")+":v1"
+		imported(t, c, name)
+		wrong := credentials(closed)
+		wrong.Password = "open-sesame"
+		for _, bad := range []*auth.Credentials{nil, wrong} {
+			_, err := c.ImagePush(ctx, name, &ImagePushOptions{Auth: bad})
+			refusesCredentials(t, err)
+		}
+		pushed, err := c.ImagePush(ctx, name, &ImagePushOptions{Auth: credentials(closed)})
+		require.NoError(t, err)
+		_, err = c.ImageRemove(ctx, name, nil)
+		require.NoError(t, err)
+		for _, bad := range []*auth.Credentials{nil, wrong} {
+			_, err := c.ImagePull(ctx, name, &ImagePullOptions{Auth: bad})
+			refusesCredentials(t, err)
+		}
+		pulled, err := c.ImagePull(ctx, name, &ImagePullOptions{Auth: credentials(closed)})
+		require.NoError(t, err)
+		require.True(t, pulled.Updated)
+		require.Equal(t, pushed.Digest, pulled.Digest)
+	})
+}
+
+// refusesCredentials requires an error of a registry that wants other credentials.
+func refusesCredentials(t *testing.T, err error) {
+	t.Helper()
+	require.Error(t, err)
+	require.Truef(t, errors.Is(err, errdefs.ErrUnauthenticated) || errors.Is(err, errdefs.ErrPermissionDenied), "%v is neither", err)
+	errorsIs(t, err, errdefs.ErrRefused)
+	require.NotContains(t, fmt.Sprintf("%+v %#v", err, err), "open-sesame")
+}
+
+func TestEngineRegistryLogin(t *testing.T) {
+	registries(t, func(t *testing.T, c *Client, open, closed string) {
+		ctx := engineContext(t)
+		answer, err := c.RegistryLogin(ctx, *credentials(closed))
+		require.NoError(t, err)
+		require.Equal(t, "Login Succeeded", answer.Status)
+		require.Empty(t, answer.IdentityToken)
+		_, err = c.RegistryLogin(ctx, *credentials(open))
+		require.NoError(t, err)
+
+		wrong := credentials(closed)
+		wrong.Password = "open-sesame"
+		_, err = c.RegistryLogin(ctx, *wrong)
+		errorsIs(t, err, errdefs.ErrUnauthenticated, errdefs.ErrRefused)
+		require.NotContains(t, fmt.Sprintf("%+v %#v", err, err), "open-sesame")
+	})
+}
+
+func TestEnginePushCancelled(t *testing.T) {
+	registries(t, func(t *testing.T, c *Client, open, _ string) {
+		name := open + "/" + unique("cancelled") + ":v1"
+		imported(t, c, name)
+		reason := errors.New("enough")
+		ctx, cancel := context.WithCancelCause(engineContext(t))
+		_, err := c.ImagePush(ctx, name, &ImagePushOptions{Progress: func(streams.Message) { cancel(reason) }})
+		errorsIs(t, err, reason, errdefs.ErrCancelled)
+		_, err = c.ImageInspect(engineContext(t), name, nil)
+		require.NoError(t, err)
+	})
+}
