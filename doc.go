@@ -14,7 +14,8 @@
 // but an error.
 //
 // A job is work that the engine reports on while it does it: [Client.ImagePull],
-// [Client.ImagePush], [Client.ImageLoad], [Client.ImageImport]. It blocks until it is
+// [Client.ImagePush], [Client.ImageLoad], [Client.ImageImport],
+// [Client.PluginInstall]. It blocks until it is
 // done and returns what came of it; a failure that the engine reports on the way is the
 // returned error. The reports go to a callback of its options, for which
 // [streams.Display] shows them on a terminal.
@@ -62,7 +63,8 @@
 // [Client.ContainerChanges], [Client.ContainerExport], [Client.ContainerResize],
 // [Client.ContainerWait], [Client.ContainerWaitHealthy], [Client.ContainerLogs],
 // [Client.ContainerAttach], [Client.ContainerAttachWebsocket], [Client.ContainerStats],
-// [Client.ContainerStatsOnce], [Client.ContainerRun].
+// [Client.ContainerStatsOnce], [Client.ContainerRun], [Client.CheckpointList],
+// [Client.CheckpointCreate], [Client.CheckpointRemove].
 //
 // Files of containers: [Client.ContainerStatPath], [Client.ContainerCopyFrom],
 // [Client.ContainerCopyTo], [Client.ContainerReadFile], [Client.ContainerWriteFile],
@@ -76,5 +78,19 @@
 // [Client.ImagePull], [Client.ImagePush], [Client.ImageTag], [Client.ImageRemove],
 // [Client.ImagePrune], [Client.ImageSearch], [Client.ImageCommit],
 // [Client.ImageImport], [Client.ImageImportURL], [Client.ImageSave],
-// [Client.ImageLoad].
+// [Client.ImageLoad], [Client.ImageAttestations], [Client.DistributionInspect].
+//
+// Networks: [Client.NetworkList], [Client.NetworkCreate], [Client.NetworkInspect],
+// [Client.NetworkConnect], [Client.NetworkDisconnect], [Client.NetworkRemove],
+// [Client.NetworkPrune].
+//
+// Volumes: [Client.VolumeList], [Client.VolumeCreate], [Client.VolumeInspect],
+// [Client.VolumeUpdate], [Client.VolumeRemove], [Client.VolumePrune].
+//
+// Plugins: [Client.PluginList], [Client.PluginInspect], [Client.PluginPrivileges],
+// [Client.PluginInstall], [Client.PluginUpgrade], [Client.PluginEnable],
+// [Client.PluginDisable], [Client.PluginSet], [Client.PluginCreate],
+// [Client.PluginPush], [Client.PluginRemove].
+//
+// Builds: [Client.BuildPrune], [Client.BuildCancel], [Client.Session].
 package docker

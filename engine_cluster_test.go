@@ -52,8 +52,16 @@ func TestEngineCluster(t *testing.T) {
 	})
 }
 
+// clusterContext bounds what a test does on a cluster, whose tasks take their time.
+func clusterContext(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	t.Cleanup(cancel)
+	return ctx
+}
+
 func clusterInit(t *testing.T, c *Client) {
-	ctx := engineContext(t)
+	ctx := clusterContext(t)
 	_, swarm := c.SwarmInspect(ctx, nil)
 	_, nodes := c.NodeList(ctx, nil)
 	_, services := c.ServiceList(ctx, nil)
@@ -83,7 +91,7 @@ func clusterInit(t *testing.T, c *Client) {
 }
 
 func clusterSettings(t *testing.T, c *Client) {
-	ctx := engineContext(t)
+	ctx := clusterContext(t)
 	var raw json.RawMessage
 	before, err := c.SwarmInspect(ctx, &SwarmInspectOptions{Raw: &raw})
 	require.NoError(t, err)
@@ -105,7 +113,7 @@ func clusterSettings(t *testing.T, c *Client) {
 }
 
 func clusterNodes(t *testing.T, c *Client) {
-	ctx := engineContext(t)
+	ctx := clusterContext(t)
 	nodes, err := c.NodeList(ctx, &NodeListOptions{Filters: Filters{"role": {"manager"}, "membership": {"accepted"}}})
 	require.NoError(t, err)
 	require.Len(t, nodes, 1)
@@ -150,7 +158,7 @@ func serviceOf(t *testing.T, name string, args ...string) ServiceSpec {
 // served makes a service that is removed with the test, and returns its ID.
 func served(t *testing.T, c *Client, spec ServiceSpec) string {
 	t.Helper()
-	made, err := c.ServiceCreate(engineContext(t), spec, nil)
+	made, err := c.ServiceCreate(clusterContext(t), spec, nil)
 	require.NoError(t, err)
 	require.Empty(t, made.Warnings)
 	t.Cleanup(func() {
@@ -166,13 +174,13 @@ func served(t *testing.T, c *Client, spec ServiceSpec) string {
 // converged waits for a service without watching whether it stays so.
 func converged(t *testing.T, c *Client, id string) {
 	t.Helper()
-	require.NoError(t, c.ServiceWaitConverged(engineContext(t), id, &ServiceWaitOptions{Stable: -1}))
+	require.NoError(t, c.ServiceWaitConverged(clusterContext(t), id, &ServiceWaitOptions{Stable: -1}))
 }
 
 // runningTasks are the tasks of a service that run and are to.
 func runningTasks(t *testing.T, c *Client, id string) []Task {
 	t.Helper()
-	tasks, err := c.TaskList(engineContext(t), &TaskListOptions{Filters: Filters{"service": {id}, "desired-state": {"running"}}})
+	tasks, err := c.TaskList(clusterContext(t), &TaskListOptions{Filters: Filters{"service": {id}, "desired-state": {"running"}}})
 	require.NoError(t, err)
 	return slices.DeleteFunc(tasks, func(task Task) bool { return task.Status.State != TaskRunning })
 }
@@ -180,7 +188,7 @@ func runningTasks(t *testing.T, c *Client, id string) []Task {
 // linesOf reads the output of a service to its end, without the order of its lines.
 func linesOf(t *testing.T, c *Client, id string) []string {
 	t.Helper()
-	out, err := c.ServiceLogs(engineContext(t), id, nil)
+	out, err := c.ServiceLogs(clusterContext(t), id, nil)
 	require.NoError(t, err)
 	var lines []string
 	for line, err := range out.Lines() {
@@ -192,7 +200,7 @@ func linesOf(t *testing.T, c *Client, id string) []string {
 }
 
 func clusterSecrets(t *testing.T, c *Client) {
-	ctx := engineContext(t)
+	ctx := clusterContext(t)
 	labels := marked(t, nil)
 	secretName, configName := unique("secret"), unique("config")
 	secretID, err := c.SecretCreate(ctx, SecretSpec{Name: secretName, Labels: labels, Data: []byte("hush")})
@@ -255,7 +263,7 @@ func clusterSecrets(t *testing.T, c *Client) {
 }
 
 func clusterService(t *testing.T, c *Client) {
-	ctx := engineContext(t)
+	ctx := clusterContext(t)
 	spec := serviceOf(t, "web", "sh", "-c", "echo first; exec sleep 3600")
 	spec.Mode.Replicated = &ReplicatedService{Replicas: new(uint64(2))}
 	spec.UpdateConfig = &UpdateConfig{Monitor: time.Millisecond}
@@ -343,7 +351,7 @@ func taskIDs(tasks []Task) []string {
 // What an inspect tells and an update sends back is the same to the engine: no task is
 // replaced.
 func clusterSameSpec(t *testing.T, c *Client) {
-	ctx := engineContext(t)
+	ctx := clusterContext(t)
 	for name, text := range map[string]string{
 		"empty": `{"ContainerSpec":{"Privileges":{},"DNSConfig":{},"Healthcheck":{},"Init":false,"Args":["sleep","3600"],"Mounts":[{"Type":"tmpfs","Target":"/t","TmpfsOptions":{}}]},
 			"Resources":{"Limits":{},"Reservations":{}},"RestartPolicy":{"Delay":0,"Window":0},"Placement":{}}`,
@@ -372,6 +380,12 @@ func clusterSameSpec(t *testing.T, c *Client) {
 		}, nil)
 		require.NoError(t, err)
 		require.NoError(t, c.ServiceWaitConverged(ctx, id, &ServiceWaitOptions{Stable: 500 * time.Millisecond}))
+		_, err = c.ServiceChange(ctx, id, func(s *ServiceSpec) error {
+			s.TaskTemplate.Placement = nil
+			return nil
+		}, nil)
+		require.NoError(t, err)
+		require.NoError(t, c.ServiceWaitConverged(ctx, id, &ServiceWaitOptions{Stable: 500 * time.Millisecond}))
 		require.Equal(t, taskIDs(before), taskIDs(runningTasks(t, c, id)), name)
 		service, err := c.ServiceInspect(ctx, id, nil)
 		require.NoError(t, err)
@@ -381,10 +395,10 @@ func clusterSameSpec(t *testing.T, c *Client) {
 }
 
 func clusterFailures(t *testing.T, c *Client) {
-	ctx := engineContext(t)
+	ctx := clusterContext(t)
 	unconverged := func(id string, opts *ServiceWaitOptions) *UnconvergedError {
 		t.Helper()
-		bounded, cancel := context.WithTimeout(ctx, 20*time.Second)
+		bounded, cancel := context.WithTimeout(ctx, time.Minute)
 		defer cancel()
 		err := c.ServiceWaitConverged(bounded, id, opts)
 		var failure *UnconvergedError
@@ -431,7 +445,7 @@ func clusterFailures(t *testing.T, c *Client) {
 }
 
 func clusterModes(t *testing.T, c *Client) {
-	ctx := engineContext(t)
+	ctx := clusterContext(t)
 	spec := serviceOf(t, "global", "sleep", "3600")
 	spec.Mode.Global = &GlobalService{}
 	spec.TaskTemplate.Networks = []NetworkAttachmentConfig{{Target: "host"}}
@@ -485,7 +499,7 @@ func clusterModes(t *testing.T, c *Client) {
 func overlayOf(t *testing.T, c *Client) string {
 	t.Helper()
 	name := unique("overlay")
-	resp, err := c.Do(engineContext(t), "POST", "/networks/create", &DoOptions{JSON: map[string]any{
+	resp, err := c.Do(clusterContext(t), "POST", "/networks/create", &DoOptions{JSON: map[string]any{
 		"Name": name, "Driver": "overlay", "Attachable": true, "Labels": marked(t, nil),
 	}})
 	require.NoError(t, err)
@@ -512,7 +526,7 @@ func overlayOf(t *testing.T, c *Client) string {
 }
 
 func clusterLogs(t *testing.T, c *Client) {
-	ctx := engineContext(t)
+	ctx := clusterContext(t)
 	spec := serviceOf(t, "logs", "sh", "-c", "echo out; echo err >&2; exec sleep 3600")
 	spec.Mode.Replicated = &ReplicatedService{Replicas: new(uint64(2))}
 	id := served(t, c, spec)
@@ -575,7 +589,7 @@ func clusterLogs(t *testing.T, c *Client) {
 }
 
 func clusterDrain(t *testing.T, c *Client) {
-	ctx := engineContext(t)
+	ctx := clusterContext(t)
 	nodes, err := c.NodeList(ctx, nil)
 	require.NoError(t, err)
 	node := nodes[0].Description.Hostname
@@ -600,7 +614,7 @@ func clusterDrain(t *testing.T, c *Client) {
 }
 
 func clusterAutolock(t *testing.T, c *Client) {
-	ctx := engineContext(t)
+	ctx := clusterContext(t)
 	key, err := c.SwarmUnlockKey(ctx)
 	require.NoError(t, err)
 	require.Empty(t, key)

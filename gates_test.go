@@ -14,6 +14,7 @@ import (
 // bodies are the types that requests are made of.
 var bodies = []any{
 	containerCreateRequest{}, ContainerUpdateOptions{}, execCreateRequest{}, execStartRequest{},
+	networkCreateRequest{}, networkConnectRequest{}, VolumeCreateOptions{},
 }
 
 // A gate that names nothing protects nothing.

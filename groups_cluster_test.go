@@ -267,7 +267,7 @@ func TestServiceRequests(t *testing.T) {
 		"Privileges":{"Seccomp":{"Mode":"custom","Profile":"e30="}},
 		"Secrets":[{"SecretID":"id1","SecretName":"s1","File":{"Name":"s1","UID":"0","GID":"0","Mode":292}}],
 		"Configs":[{"ConfigID":"id2","ConfigName":"c1","File":{"Name":"/etc/c","UID":"0","GID":"0","Mode":292}}]},
-		"RestartPolicy":{"Condition":"on-failure","Delay":0}},"Mode":{"Replicated":{"Replicas":0}},
+		"RestartPolicy":{"Condition":"on-failure","Delay":0},"Placement":{}},"Mode":{"Replicated":{"Replicas":0}},
 		"UpdateConfig":{"Monitor":1000000000,"Order":"start-first"},"EndpointSpec":{"Mode":"dnsrr","Ports":[{"TargetPort":80,"PublishMode":"host"}]}}`, sent.body)
 
 	update := func(opts *ServiceUpdateOptions) recorded {
@@ -277,7 +277,7 @@ func TestServiceRequests(t *testing.T) {
 		require.Equal(t, []string{"w"}, result.Warnings)
 		return got()
 	}
-	require.Equal(t, recorded{"POST /services/web/update?version=9", "", `{"Name":"web"}`}, update(nil))
+	require.Equal(t, recorded{"POST /services/web/update?version=9", "", `{"Name":"web","TaskTemplate":{"Placement":{}}}`}, update(nil))
 	require.Equal(t, creds.Header(), update(&ServiceUpdateOptions{Auth: creds}).auth)
 	require.Equal(t, "POST /services/web/update?registryAuthFrom=previous-spec&rollback=previous&version=9",
 		update(&ServiceUpdateOptions{RegistryAuthFrom: RegistryAuthPreviousSpec, Rollback: true}).uri)
@@ -520,7 +520,7 @@ func TestServiceChange(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, &ServiceUpdateResult{}, result)
 	require.Equal(t, 3, calls)
-	require.Equal(t, `version=4 {"Name":"web","Labels":{"a":"b"},"TaskTemplate":{"ContainerSpec":{"Image":"i:2"}}}`, stub.lastBody.Load())
+	require.Equal(t, `version=4 {"Name":"web","Labels":{"a":"b"},"TaskTemplate":{"ContainerSpec":{"Image":"i:2"},"Placement":{}}}`, stub.lastBody.Load())
 
 	stub.conflicts.Store(1000)
 	stub.updates.Store(0)

@@ -74,7 +74,8 @@ type PluginInstallOptions struct {
 // PluginInstall pulls a plugin, changes its settings, enables it, and returns it. The
 // tag is latest where the reference has neither a tag nor a digest. Nil options
 // install one that wants no privileges. Where it fails after the pull, the plugin is
-// removed again; only a pull whose outcome is unknown may leave one, disabled. Errors:
+// removed again; only a pull whose outcome is unknown may leave one, disabled. Engines
+// of API 1.41 crash on a reference with a digest. Errors:
 // errdefs.ErrPermissionDenied where privileges were not granted, errdefs.ErrNotFound,
 // errdefs.ErrInvalidArgument where the name is taken.
 //

@@ -47,7 +47,16 @@ type ServiceCreateResult struct {
 func (c *Client) ServiceCreate(ctx context.Context, spec ServiceSpec, opts *ServiceCreateOptions) (*ServiceCreateResult, error) {
 	r := newRequest("POST /services/create")
 	r.setAuth(value(opts).Auth)
-	return fetch[ServiceCreateResult](ctx, c, r.json(spec))
+	return fetch[ServiceCreateResult](ctx, c, r.json(spec.placed()))
+}
+
+// placed gives a spec a placement, be it an empty one: engines die of an update, or a
+// rollback, that does nothing but take it away.
+func (s ServiceSpec) placed() ServiceSpec {
+	if s.TaskTemplate.Placement == nil {
+		s.TaskTemplate.Placement = &Placement{}
+	}
+	return s
 }
 
 // ServiceInspectOptions say what an inspect adds.
@@ -103,7 +112,7 @@ func (c *Client) ServiceUpdate(ctx context.Context, id string, version ObjectVer
 		r.add("rollback", "previous")
 	}
 	r.setAuth(o.Auth)
-	result, err := fetch[ServiceUpdateResult](ctx, c, r.json(spec))
+	result, err := fetch[ServiceUpdateResult](ctx, c, r.json(spec.placed()))
 	return result, conflicting(err)
 }
 

@@ -24,15 +24,15 @@ type Task struct {
 }
 
 // TaskSpec is what a task is made of. Just one of PluginSpec, ContainerSpec and
-// NetworkAttachmentSpec is set. What is nil is left to the engine; an update from nil to
-// empty, or back, replaces the tasks.
+// NetworkAttachmentSpec is set. What is nil is left to the engine. An update replaces the
+// tasks also where it makes empty of nil, or nil of empty.
 type TaskSpec struct {
 	PluginSpec            *PluginSpec               `json:",omitempty"` // with TaskPlugin
 	ContainerSpec         *ContainerSpec            `json:",omitempty"`
 	NetworkAttachmentSpec *NetworkAttachmentSpec    `json:",omitempty"` // with TaskAttachment; in answers only
 	Resources             *ResourceRequirements     `json:",omitempty"`
 	RestartPolicy         *TaskRestartPolicy        `json:",omitempty"`
-	Placement             *Placement                `json:",omitempty"`
+	Placement             *Placement                `json:",omitempty"` // nil is sent as an empty one
 	Networks              []NetworkAttachmentConfig `json:",omitempty"`
 	LogDriver             *Driver                   `json:",omitempty"` // nil is the cluster's, then the engine's
 	ForceUpdate           uint64                    `json:",omitempty"` // a change replaces the tasks

@@ -47,6 +47,9 @@ var imageCalls = []*call{
 	}),
 	special("ImageLoad", "POST /images/load", func(k kit, in *docker.ImageLoadOptions) (any, error) {
 		o := given(in)
+		if _, err := k.ImageLoad(k.ctx, strings.NewReader("tar"), &o); err != nil {
+			return nil, err
+		}
 		var seen first
 		o.Progress = seen.see(o.Progress)
 		_, err := k.ImageLoad(k.ctx, strings.NewReader("tar"), &o)

@@ -19,6 +19,7 @@ var run = sync.OnceValues(func() (*report, error) {
 	r := newReport()
 	r.checkOperations(all, s)
 	r.checkDocs(all, s)
+	r.checkResultNames()
 	if err := r.checkRequests(all, s); err != nil {
 		return nil, err
 	}
@@ -57,6 +58,11 @@ func TestExplained(t *testing.T) {
 	for subject := range excuses {
 		if r.excused[subject] == 0 {
 			t.Errorf("nothing has to be excused about %q", subject)
+		}
+	}
+	for name := range renamed {
+		if !r.renamed[name] {
+			t.Errorf("the name of %s does not have to be explained", name)
 		}
 	}
 	for op := range pending {

@@ -154,6 +154,10 @@ var forms = map[string]string{
 	"RegistryServiceConfig.InsecureRegistryCIDRs":               "cidr",
 	"RegistryServiceConfig.AllowNondistributableArtifactsCIDRs": "cidr",
 	"SystemInfo.DefaultAddressPools[].Base":                     "cidr",
+	"GET /containers/{id}/json 200.Created":                     "dateTime",
+	"HostConfig.Dns":                                            "ip-address",
+	"NetworkContainer.IPv6Address":                              "cidr6",
+	"NetworkSettings.LinkLocalIPv6Address":                      "ipv6",
 	"Address.Addr":                                              "ip-address",
 }
 
@@ -164,9 +168,14 @@ var excuses = map[string]string{
 	"answer CreateImageInfo.progress":      "progressDetail is the same in numbers",
 	"answer PushImageInfo.progress":        "progressDetail is the same in numbers",
 	"answer BuildInfo.progress":            "progressDetail is the same in numbers",
+	"null POST /containers/{id}/wait":      "an exit without a code is never taken for success",
+	"filter GET /plugins enable":           "engines take enabled",
 	"gate EndpointSettings.DNSNames":       "engines write it, and ignore it in a request",
 	"gate HostConfig.LogConfig.Type=local": "the driver is older than its documentation",
 	"option ContainerConfig.Image":         "the image is a parameter of the method, which takes its place",
 	"status HEAD /_ping":                   "GET /_ping is tried after it",
 	"gate POST /volumes/prune?filters=all in VolumePrune with VolumePruneOptions.All": "all is what older engines do without the filter",
 }
+
+// renamed are fields whose name has nothing of the wire's.
+var renamed = map[string]string{}

@@ -24,6 +24,7 @@ type sent struct {
 	query  url.Values
 	header http.Header
 	body   any // the JSON, or nil
+	upload bool
 }
 
 // lab is a client of one version and the engine that it talks to: one that notes what is
@@ -83,6 +84,7 @@ func (l *lab) RoundTrip(req *http.Request) (*http.Response, error) {
 		if req.Header.Get("Content-Type") == "application/json" {
 			s.body = decoded(text)
 		}
+		s.upload = s.body == nil
 	}
 	l.sent = append(l.sent, s)
 	resp := l.respond(s)

@@ -21,14 +21,14 @@ type place struct {
 
 // absorb adds a version's view of the place.
 func (p *place) absorb(n *node, v, first int) {
+	inside := v
 	if p.first == 0 {
-		p.first = first
+		p.first, inside = first, first
 	}
 	p.node, p.last = n, v
 	if !slices.Contains(p.kinds, n.kind) {
 		p.kinds = append(p.kinds, n.kind)
 	}
-	inside := v
 	if p.bare {
 		inside = p.bareSince // it was there before it was written down
 	}
@@ -82,7 +82,9 @@ type route struct {
 	first         int
 	query, header map[string]*place
 	filters       map[string]int // keys, since when
-	body          *place         // nil where no version has one
+	body          *place         // JSON; nil where no version has one
+	upload        bool           // the body is bytes
+	mayUpload     bool           // and can be left out
 	statuses      map[string]bool
 }
 
@@ -114,6 +116,11 @@ func (r *route) absorb(s *specification, op *operation) {
 	for _, p := range op.parameters("query") {
 		if p.Name == "filters" {
 			r.absorbFilters(p, s.version)
+		}
+	}
+	for _, p := range op.parameters("body") {
+		if p.Schema != nil && p.Schema.Type == "string" {
+			r.upload, r.mayUpload = true, !p.Required
 		}
 	}
 	if n := s.request(r.name); n != nil {

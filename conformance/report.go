@@ -13,6 +13,7 @@ type report struct {
 	found    map[finding]*places
 	excused  map[string]int // how often each excuse was used
 	pending  map[string]bool
+	renamed  map[string]bool // the lines of renamed that were used
 	counters map[int]map[string]*counter
 }
 
@@ -31,7 +32,7 @@ type counter struct{ covered, total int }
 
 func newReport() *report {
 	return &report{
-		found: make(map[finding]*places), excused: make(map[string]int), pending: make(map[string]bool),
+		found: make(map[finding]*places), excused: make(map[string]int), pending: make(map[string]bool), renamed: make(map[string]bool),
 		counters: make(map[int]map[string]*counter),
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -78,6 +79,9 @@ func (c *requestCheck) probe(call *call, l leaf, full reflect.Value, base []*sen
 	needs := c.needs(got, base)
 	c.gate(call, fill, c.needs(got, nil), l.name)
 	c.comment(call, l, needs)
+	if !had {
+		c.checkName(l, got, base)
+	}
 	c.probeValues(call, l, fill, needs)
 	if l.kind == reflect.TypeFor[docker.Filters]() {
 		c.probeFilters(call, l, fill)
@@ -133,6 +137,7 @@ func (c *requestCheck) probeValues(call *call, l leaf, fill func() reflect.Value
 // probeFilters sets each filter that the specification lists.
 func (c *requestCheck) probeFilters(call *call, l leaf, fill func() reflect.Value) {
 	for _, key := range sorted(c.routes[call.op].filters) {
+		c.filterComment(call, l, key)
 		set := func() reflect.Value {
 			in := fill()
 			filters := reflect.MakeMap(l.kind)
@@ -143,6 +148,18 @@ func (c *requestCheck) probeFilters(call *call, l leaf, fill func() reflect.Valu
 		_, got, err := c.labs[newest].do(call, set(), nil)
 		c.note(call, got, err, "the filter "+key)
 		c.gate(call, set, c.needs(got, nil), "the filter "+key)
+	}
+}
+
+// filterComment wants the key in the field's comment, with the version that it needs.
+func (c *requestCheck) filterComment(call *call, l leaf, key string) {
+	r, comment := c.routes[call.op], c.source.fields[l.name]
+	m := regexp.MustCompile(`(?:^|[ \n])` + regexp.QuoteMeta(key) + `(?:$|[ ,;:\n]([^,;]*))`).FindStringSubmatch(comment)
+	switch since := r.filters[key]; {
+	case m == nil:
+		c.add(0, "filter "+call.op+" "+key, "", "the comment of %s does not name it", l.name)
+	case since > oldest && !namesVersion(m[1], since):
+		c.add(0, "filter "+call.op+" "+key, "", "the comment of %s does not say that it needs API %s", l.name, versionText(since))
 	}
 }
 
@@ -184,6 +201,9 @@ func (c *requestCheck) noteSent(s *sent) {
 			c.add(newest, s.op+":"+key, "", "it is sent, and the specification has no such header")
 		}
 	}
+	if s.upload != r.upload && s.body == nil && (s.upload || !r.mayUpload) {
+		c.add(newest, s.op+" request", "", "is it an upload? It is sent: %t, specified: %t", s.upload, r.upload)
+	}
 	if s.body == nil {
 		return
 	}
@@ -195,7 +215,7 @@ func (c *requestCheck) noteSent(s *sent) {
 		o.places[path] = true
 		if p == nil {
 			c.add(newest, s.op+" request"+path, "", "it is sent, and the specification has no such property")
-		} else if !slices.ContainsFunc(p.kinds, func(kind string) bool { return isKind(v, kind) }) {
+		} else if !(v == nil && p.nullable) && !slices.ContainsFunc(p.kinds, func(kind string) bool { return isKind(v, kind) }) {
 			c.add(newest, p.id, s.op, "it is sent as %s, and is of type %s", encode(v), p.kind)
 		}
 	})
@@ -233,7 +253,7 @@ func isKind(v any, kind string) bool {
 	case json.Number:
 		return kind == "number" || kind == "any" || kind == "integer" && !strings.ContainsAny(v.String(), ".e")
 	default:
-		return v == nil
+		return false
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"go/token"
 	"os"
 	"path/filepath"
+	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -23,7 +25,7 @@ type method struct {
 	doc        string   // without the directives
 	directives []string // the operations
 	atEnd      bool     // nothing follows the directives
-	optional   bool     // has options that may be nil
+	options    string   // the type of those that may be nil, if there are any
 }
 
 const directive = "//docker:operation "
@@ -104,7 +106,7 @@ func newMethod(d *ast.FuncDecl) *method {
 	for _, p := range d.Type.Params.List {
 		star, ok := p.Type.(*ast.StarExpr)
 		if ok && strings.HasSuffix(fmt.Sprint(star.X), "Options") {
-			m.optional = true
+			m.options = fmt.Sprint(star.X)
 		}
 	}
 	return m
@@ -162,8 +164,8 @@ func (r *report) checkDocs(all map[int]*specification, s *source) {
 		if !m.atEnd {
 			r.add(0, subject, "", "something follows the directives")
 		}
-		if len(m.directives) > 0 && m.optional && !strings.Contains(strings.ToLower(m.doc), "nil options") {
-			r.add(0, subject, "", "it does not say what nil options mean")
+		if len(m.directives) > 0 && m.options != "" {
+			r.checkOptions(s, name)
 		}
 		for _, op := range m.directives {
 			if route := routes[op]; route != nil && route.first > oldest && !namesVersion(m.doc, route.first) {
@@ -171,6 +173,38 @@ func (r *report) checkDocs(all map[int]*specification, s *source) {
 			}
 		}
 	}
+}
+
+// checkOptions wants the comment to say what nil options mean, or to refer to one that
+// does, and a call that sets them.
+func (r *report) checkOptions(s *source, name string) {
+	m := s.methods[name]
+	says := func(doc string) bool { return strings.Contains(strings.ToLower(doc), "nil options") }
+	said := says(m.doc)
+	for _, other := range reference.FindAllStringSubmatch(m.doc, -1) {
+		said = said || s.methods[other[1]] != nil && says(s.methods[other[1]].doc)
+	}
+	if !said {
+		r.add(0, "comment "+name, "", "it does not say what nil options mean")
+	}
+	if !slices.ContainsFunc(calls, func(c *call) bool { return c.method == name && sets(c.inputType(), m.options) }) {
+		r.add(0, "call "+name, "", "no call in the table sets its %s", m.options)
+	}
+}
+
+var reference = regexp.MustCompile(`\[Client\.(\w+)\]`)
+
+// sets tells whether an input is of a type, or has a field that is.
+func sets(t reflect.Type, name string) bool {
+	if t.Name() == name {
+		return true
+	}
+	for i := range t.NumField() {
+		if t.Field(i).Type.Name() == name {
+			return true
+		}
+	}
+	return false
 }
 
 // namesVersion tells whether a comment names an API version.

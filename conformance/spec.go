@@ -56,6 +56,7 @@ type parameter struct {
 	In          string  `yaml:"in"`
 	Type        string  `yaml:"type"`
 	Description string  `yaml:"description"`
+	Required    bool    `yaml:"required"`
 	Enum        []any   `yaml:"enum"`
 	Schema      *schema `yaml:"schema"`
 }
