@@ -2,6 +2,7 @@ package docker
 
 import (
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -24,6 +25,14 @@ type ContainerSummary struct {
 	NetworkSettings         NetworkSettingsSummary
 	Mounts                  []MountPoint
 	Health                  HealthSummary `json:",omitzero"` // API 1.52
+}
+
+// Name is the first of the names, without the slash that lists put before it.
+func (s *ContainerSummary) Name() string {
+	if len(s.Names) == 0 {
+		return ""
+	}
+	return strings.TrimPrefix(s.Names[0], "/")
 }
 
 // HostConfigSummary is what a list tells of a HostConfig.

@@ -178,8 +178,8 @@ func (e *ExecCmd) Start() error {
 // Wait waits for the end of a started command and of its output. A code other than 0 is
 // an *[ExitError]; a code that cannot be learnt is another error, never success.
 func (e *ExecCmd) Wait() error {
-	if e.stream == nil {
-		return errors.New("docker: the command has not been started")
+	if err := e.waitable(); err != nil {
+		return err
 	}
 	held := e.finish(func() bool {
 		state, err := e.client.ExecInspect(e.ctx, e.ID)

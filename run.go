@@ -19,7 +19,7 @@ const (
 	PullNever   PullPolicy = "never"
 )
 
-// cleanupTimeout bounds what is done after the context of a run has ended.
+// cleanupTimeout bounds what is done when the context of a run has ended.
 const cleanupTimeout = 30 * time.Second
 
 // RunCmd is a command in a container of its own, used as [os/exec.Cmd] is: set its
@@ -34,6 +34,7 @@ type RunCmd struct {
 	Env        []string // as KEY=value
 	Dir        string   // empty is the image's
 	User       string   // user[:group]; empty is the image's
+	Labels     map[string]string
 	TTY        bool
 	Name       string           // of the container; the engine makes one up where it is empty
 	Platform   string           // os[/arch[/variant]] of the image (API 1.41)
@@ -89,7 +90,7 @@ func (c *RunCmd) Start() error {
 	}
 	if err := c.launch(); err != nil {
 		c.exit.Close()
-		c.bounded(c.remove) //nolint:errcheck // the first error is the one to tell
+		c.outlive(c.remove) //nolint:errcheck // the first error is the one to tell
 		return err
 	}
 	return nil
@@ -102,18 +103,31 @@ func (c *RunCmd) create() error {
 			return err
 		}
 	}
-	made, err := c.client.ContainerCreate(c.ctx, c.Image, c.settings())
+	if c.ctx.Err() != nil {
+		return errdefs.Cancelled(c.ctx)
+	}
+	made, err := c.make()
 	if errors.Is(err, errdefs.ErrNotFound) && (c.Pull == "" || c.Pull == PullMissing) {
 		if err := c.pull(); err != nil {
 			return err
 		}
-		made, err = c.client.ContainerCreate(c.ctx, c.Image, c.settings())
+		made, err = c.make()
 	}
 	if err != nil {
 		return err
 	}
 	c.ID, c.Warnings = made.ID, made.Warnings
 	return nil
+}
+
+// make sends the create and waits for its answer, also when the context ends meanwhile:
+// a container whose ID is not known could not be removed.
+func (c *RunCmd) make() (made *ContainerCreateResult, err error) {
+	err = c.outlive(func(ctx context.Context) error {
+		made, err = c.client.ContainerCreate(ctx, c.Image, c.settings())
+		return err
+	})
+	return made, err
 }
 
 func (c *RunCmd) pull() error {
@@ -141,6 +155,9 @@ func (c *RunCmd) settings() *ContainerCreateOptions {
 		config.User = c.User
 	}
 	config.Env = append(config.Env[:len(config.Env):len(config.Env)], c.Env...)
+	if c.Labels != nil {
+		config.Labels = c.Labels
+	}
 	config.TTY = config.TTY || c.TTY
 	config.AttachStdout, config.AttachStderr = true, true
 	if c.Stdin != nil {
@@ -177,8 +194,8 @@ func (c *RunCmd) launch() error {
 // other than 0 is an *[ExitError]; a code that cannot be learnt is another error, never
 // success. When the context has ended, the container is killed.
 func (c *RunCmd) Wait() error {
-	if c.stream == nil {
-		return errors.New("docker: the command has not been started")
+	if err := c.waitable(); err != nil {
+		return err
 	}
 	held := c.finish(func() bool {
 		state, err := c.client.ContainerInspect(c.ctx, c.ID, nil)
@@ -192,7 +209,7 @@ func (c *RunCmd) Wait() error {
 		return c.abandon(err)
 	}
 	if !c.Keep {
-		err = c.bounded(c.remove)
+		err = c.outlive(c.remove)
 	}
 	if err != nil || code != 0 {
 		return exitError(code, err)
@@ -204,12 +221,12 @@ func (c *RunCmd) Wait() error {
 func (c *RunCmd) abandon(failure error) error {
 	c.exit.Close()
 	if c.Keep {
-		c.bounded(func(ctx context.Context) error { //nolint:errcheck // the first error is the one to tell
+		c.outlive(func(ctx context.Context) error { //nolint:errcheck // the first error is the one to tell
 			return c.client.ContainerKill(ctx, c.ID, nil)
 		})
 		return failure
 	}
-	c.bounded(c.remove) //nolint:errcheck // the first error is the one to tell
+	c.outlive(c.remove) //nolint:errcheck // the first error is the one to tell
 	return failure
 }
 
@@ -229,10 +246,12 @@ func (c *RunCmd) remove(ctx context.Context) error {
 	return err
 }
 
-// bounded calls f with a context that outlives the run's, but not for long.
-func (c *RunCmd) bounded(f func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.ctx), cleanupTimeout)
+// outlive calls f with a context that goes on for a while after the run's has ended.
+func (c *RunCmd) outlive(f func(context.Context) error) error {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(c.ctx))
 	defer cancel()
+	stop := context.AfterFunc(c.ctx, func() { time.AfterFunc(cleanupTimeout, cancel) })
+	defer stop()
 	return f(ctx)
 }
 

@@ -309,6 +309,7 @@ func TestCommandsAreUsedOnce(t *testing.T) {
 	require.Error(t, cmd.Wait())
 	require.NoError(t, cmd.Run())
 	require.Error(t, cmd.Start())
+	require.Error(t, cmd.Wait())
 	cmd.Stdout = io.Discard
 	_, err := cmd.Output()
 	require.Error(t, err)
@@ -365,4 +366,23 @@ func TestWaitDelay(t *testing.T) {
 			require.EqualError(t, err, want)
 		})
 	}
+}
+
+// A container whose making was under way when the context ended is removed.
+func TestRunCancelledWhileItsContainerIsMade(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	var removed atomic.Bool
+	c := serve(t, "unix", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case strings.HasSuffix(r.URL.Path, "/create"):
+			cancel()
+			time.Sleep(50 * time.Millisecond)
+			io.WriteString(w, `{"Id":"c1"}`)
+		case r.Method == "DELETE":
+			removed.Store(true)
+		}
+	}), pinned)
+	errorsIs(t, c.ContainerRun(ctx, "i").Run(), errdefs.ErrCancelled, context.Canceled)
+	require.True(t, removed.Load())
+	errorsIs(t, c.ContainerRun(ctx, "i").Run(), errdefs.ErrCancelled, context.Canceled)
 }

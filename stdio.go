@@ -25,6 +25,7 @@ type Stdio struct {
 	stream  *AttachStream
 	copied  chan error // of the output, once
 	fed     chan error // of the input, once
+	waited  bool
 }
 
 // StdinPipe returns a pipe to the command's input. The caller closes it to end the input.
@@ -101,6 +102,18 @@ func (i *inputReader) Read(p []byte) (int, error) {
 // ErrWaitDelay is the error of a command that ended well and whose output went on for
 // longer than its WaitDelay.
 var ErrWaitDelay = errors.New("docker: the command has ended and its output goes on")
+
+// waitable notes a call of Wait, of which there is one after each start.
+func (s *Stdio) waitable() error {
+	if s.stream == nil {
+		return errors.New("docker: the command has not been started")
+	}
+	if s.waited {
+		return errors.New("docker: the command has been waited for already")
+	}
+	s.waited = true
+	return nil
+}
 
 // finish waits for the end of the output, and returns the first thing that went wrong.
 // After the command's own end, which ended tells, it waits no longer than WaitDelay.

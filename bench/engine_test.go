@@ -55,7 +55,7 @@ func serve(tb testing.TB, answers map[string]answer) *engine {
 	return e
 }
 
-// accept serves until the listener is closed, and then hangs up on all clients.
+// accept serves until the listener is closed, and returns when all clients have hung up.
 func (e *engine) accept(listener net.Listener) {
 	var running sync.WaitGroup
 	defer running.Wait()
@@ -64,7 +64,6 @@ func (e *engine) accept(listener net.Listener) {
 		if err != nil {
 			return
 		}
-		defer conn.Close()
 		running.Go(func() { e.answer(conn) })
 	}
 }
@@ -128,7 +127,7 @@ func (e *engine) find(line []byte) (answer, bool) {
 }
 
 // head is the head of an answer, as an engine sends it.
-func head(contentType string, field string) []byte {
+func head(contentType, field string) []byte {
 	return []byte(strings.Join([]string{
 		"HTTP/1.1 200 OK", "Api-Version: " + apiVersion, "Content-Type: " + contentType,
 		"Docker-Experimental: false", "Ostype: linux", "Server: Docker/28.5.2 (linux)",

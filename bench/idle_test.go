@@ -158,8 +158,8 @@ func (a *arrival) Write(p []byte) (int, error) {
 // idleRows follows n logs at a time, each in a goroutine of the caller's, waits until all that
 // was in them has come, and tells what they then hold.
 func idleRows(t *testing.T) []row {
-	memory := row{name: "idle/followed log", unit: "KiB/log", values: make(map[string][]float64)}
-	routines := row{name: "idle/followed log", unit: "goroutines/log", values: make(map[string][]float64)}
+	memory := row{name: "idle/followed log", unit: "KiB/log", values: make(map[string][]float64), goal: within(1.1, floor)}
+	routines := row{name: "idle/followed log", unit: "goroutines/log", values: make(map[string][]float64), goal: within(1, floor)}
 	for _, f := range followers {
 		t.Run("idle/"+f.who, func(t *testing.T) {
 			bytes, n := followed(t, f, 1000)

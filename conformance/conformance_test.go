@@ -17,19 +17,7 @@ var run = sync.OnceValues(func() (*report, error) {
 		return nil, err
 	}
 	r := newReport()
-	r.checkOperations(all, s)
-	r.checkDocs(all, s)
-	r.checkResultNames()
-	if err := r.checkRequests(all, s); err != nil {
-		return nil, err
-	}
-	if err := r.checkAnswers(all); err != nil {
-		return nil, err
-	}
-	if err := r.checkStatuses(all); err != nil {
-		return nil, err
-	}
-	return r, nil
+	return r, r.check(all, s)
 })
 
 // TestTable compares the client with the specification of every version.

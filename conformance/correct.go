@@ -10,7 +10,8 @@ import (
 
 // correction is one thing that the specification has wrong, or leaves out. What it is
 // about is a property (Definition.Property, or "POST /path request.Property"), a query
-// parameter or header ("GET /path?name", "GET /path:Name"), or a route ("POST /path").
+// parameter or header ("GET /path?name", "GET /path:Name"), a route ("POST /path"), or an
+// answer ("GET /path 200").
 type correction struct {
 	about string
 	why   string
@@ -26,10 +27,18 @@ type correction struct {
 	used int // versions that it changes
 }
 
+// timing tells of a correction that only says since when.
+func (c *correction) timing() bool {
+	return c.since > 0 && c.wire+c.to+c.add+c.is == "" && !c.drop
+}
+
 // correct applies what explained.go says of this version.
 func (s *specification) correct() error {
 	for i := range corrections {
 		c := &corrections[i]
+		if c.timing() {
+			continue // is for sinceOf
+		}
 		if s.version < c.since && c.add != "" || c.until > 0 && s.version > c.until {
 			continue
 		}
@@ -80,7 +89,7 @@ func (s *specification) correctParameter(c *correction, name, param string, isQu
 			p.Enum = nil
 			return true, yaml.Unmarshal([]byte(c.is), p)
 		}
-		return c.drop || c.since > 0 && c.add == "", nil
+		return c.drop, nil
 	}
 	if c.add == "" {
 		return false, nil
@@ -246,7 +255,8 @@ func (x *schema) declares(name string) *schema {
 // explained.go knows better than the specification, or 0.
 func sinceOf(id string) int {
 	for i := range corrections {
-		if c := &corrections[i]; c.about == id && c.since > 0 && c.add == "" {
+		if c := &corrections[i]; c.about == id && c.timing() {
+			c.used++
 			return c.since
 		}
 	}

@@ -54,6 +54,8 @@ responses: {204: {}}`},
 	{about: "POST /networks/create request.EnableIPv4", why: "version 1.47 ignores it", since: 48},
 	{about: "POST /networks/create request.ConfigOnly", why: "it is older than its documentation", since: 40},
 	{about: "POST /networks/create request.ConfigFrom", why: "it is older than its documentation", since: 40},
+	{about: "EndpointSettings.MacAddress", why: "older versions ignore it in a request", since: 44},
+	{about: "POST /networks/{id}/connect request.EndpointConfig.MacAddress", why: "older versions ignore it there", since: 54},
 	{about: "POST /networks/create request.Scope", why: "it is older than its documentation", since: 40},
 
 	// Properties of requests.
@@ -169,6 +171,8 @@ var excuses = map[string]string{
 	"answer PushImageInfo.progress":        "progressDetail is the same in numbers",
 	"answer BuildInfo.progress":            "progressDetail is the same in numbers",
 	"null POST /containers/{id}/wait":      "an exit without a code is never taken for success",
+	"filter POST /images/prune dangling":   "ImagePruneOptions.All sets it",
+	"filter POST /volumes/prune all":       "VolumePruneOptions.All sets it",
 	"filter GET /plugins enable":           "engines take enabled",
 	"gate EndpointSettings.DNSNames":       "engines write it, and ignore it in a request",
 	"gate HostConfig.LogConfig.Type=local": "the driver is older than its documentation",
@@ -177,5 +181,27 @@ var excuses = map[string]string{
 	"gate POST /volumes/prune?filters=all in VolumePrune with VolumePruneOptions.All": "all is what older engines do without the filter",
 }
 
-// renamed are fields whose name has nothing of the wire's.
-var renamed = map[string]string{}
+// renamed are fields whose name has nothing of the wire's, and that.
+var renamed = map[string]string{
+	"BlkioStats.Queued":       "io_queue_recursive",
+	"CPUStats.SystemUsage":    "system_cpu_usage",
+	"PathStat.ModTime":        "mtime",
+	"StorageStats.ReadBytes":  "read_size_bytes",
+	"StorageStats.WriteBytes": "write_size_bytes",
+
+	"ImageCommitOptions.Reference":  "repo",
+	"ImageImportOptions.Reference":  "repo",
+	"ImagePruneOptions.All":         "filters",
+	"VolumePruneOptions.All":        "filters",
+	"PluginInstallOptions.Disabled": "timeout", // is that of the call to enable it, which is left out
+
+	// Neither means both, so that one alone takes the other away.
+	"ContainerAttachOptions.Stderr": "stdout",
+	"ContainerAttachOptions.Stdout": "stderr",
+	"ContainerLogsOptions.Stderr":   "stdout",
+	"ContainerLogsOptions.Stdout":   "stderr",
+	"ServiceLogsOptions.Stderr":     "stdout",
+	"ServiceLogsOptions.Stdout":     "stderr",
+	"ExecCreateOptions.Stderr":      "AttachStdout",
+	"ExecCreateOptions.Stdout":      "AttachStderr",
+}

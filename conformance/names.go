@@ -2,6 +2,8 @@ package conformance
 
 import (
 	"reflect"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/cleat-go/docker"
@@ -24,7 +26,7 @@ func plainName(s string) string {
 // are mixed up.
 func (c *requestCheck) checkName(l leaf, got, base []*sent) {
 	wires := changes(got, base)
-	if len(wires) == 0 {
+	if len(wires) == 0 || local(l.kind) {
 		return
 	}
 	field := func(name string) string { return name[strings.LastIndexByte(name, '.')+1:] }
@@ -44,47 +46,49 @@ func (c *requestCheck) checkName(l leaf, got, base []*sent) {
 
 // changes are the names of the parameters and properties that two calls differ in.
 func changes(got, base []*sent) []string {
-	had, names := make(map[string]string), make(map[string]bool)
-	for _, s := range base {
-		for at, value := range s.flat() {
-			had[at] = value
+	before, now := flatCalls(base), flatCalls(got)
+	names := make(map[string]bool)
+	for _, at := range slices.Concat(sorted(before), sorted(now)) {
+		if i := strings.LastIndexAny(at, ".?:"); i >= 0 && before[at] != now[at] {
+			names[at[i+1:]] = true
 		}
-	}
-	for _, s := range got {
-		now := s.flat()
-		for at, value := range now {
-			if had[at] != value {
-				names[at[strings.LastIndexAny(at, ".?:")+1:]] = true
-			}
-			delete(had, at)
-		}
-	}
-	for at := range had {
-		names[at[strings.LastIndexAny(at, ".?:")+1:]] = true
 	}
 	return sorted(names)
 }
 
-// flat is all that a request has, by its place.
-func (s *sent) flat() map[string]string {
+func flatCalls(list []*sent) map[string]string {
 	all := make(map[string]string)
+	for _, s := range list {
+		s.flatten(all)
+	}
+	return all
+}
+
+// flatten adds all that a request has, by its place.
+func (s *sent) flatten(all map[string]string) {
 	for key, values := range s.query {
 		all[s.op+"?"+key] = strings.Join(values, "\n")
 	}
 	for key, values := range s.header {
-		if !strings.HasPrefix(key, "Sec-Websocket-") {
+		if !own(key) {
 			all[s.op+":"+key] = strings.Join(values, "\n")
 		}
 	}
 	flatten(s.body, s.op, all)
-	return all
 }
+
+// filled are the keys that maps are filled with.
+var filled = regexp.MustCompile(`^s\d+$|/tcp$`)
 
 func flatten(v any, at string, all map[string]string) {
 	switch v := v.(type) {
 	case map[string]any:
 		for name, x := range v {
-			flatten(x, at+"."+strings.ReplaceAll(name, ".", "-"), all)
+			inner := at + "." + strings.ReplaceAll(name, ".", "-")
+			if filled.MatchString(name) {
+				inner = at
+			}
+			flatten(x, inner, all)
 		}
 		if len(v) == 0 {
 			all[at] = "{}"

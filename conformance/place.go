@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 )
@@ -9,6 +10,7 @@ import (
 type place struct {
 	*node       // of the newest version that has it
 	id          string
+	at          string   // "POST /path request.Property"
 	kinds       []string // in the versions that have it
 	first, last int
 	bareSince   int // of the versions that say nothing of what is in it, the first
@@ -38,7 +40,7 @@ func (p *place) absorb(n *node, v, first int) {
 	p.absorbEnum(n, v)
 	if n.elem != nil {
 		if p.inner == nil {
-			p.inner = &place{id: n.elem.id}
+			p.inner = &place{id: n.elem.id, at: p.at}
 		}
 		p.inner.absorb(n.elem, v, inside)
 	}
@@ -47,14 +49,10 @@ func (p *place) absorb(n *node, v, first int) {
 			p.props = make(map[string]*place)
 		}
 		if p.props[name] == nil {
-			p.props[name] = &place{}
+			p.props[name] = &place{at: p.at + "." + name}
 		}
 		p.props[name].id = prop.id
-		since := inside
-		if s := sinceOf(prop.id); s > 0 {
-			since = s
-		}
-		p.props[name].absorb(prop.node, v, since)
+		p.props[name].absorb(prop.node, v, cmp.Or(sinceOf(p.props[name].at), sinceOf(prop.id), inside))
 	}
 }
 
@@ -125,7 +123,7 @@ func (r *route) absorb(s *specification, op *operation) {
 	}
 	if n := s.request(r.name); n != nil {
 		if r.body == nil {
-			r.body = &place{id: r.name + " request"}
+			r.body = &place{id: r.name + " request", at: r.name + " request"}
 		}
 		r.body.absorb(n, s.version, s.version)
 	}
@@ -144,11 +142,7 @@ func (r *route) absorbParameters(to map[string]*place, list []*parameter, v int)
 		for _, value := range p.Enum {
 			n.enum = append(n.enum, value.(string))
 		}
-		since := v
-		if s := sinceOf(to[name].id); s > 0 {
-			since = s
-		}
-		to[name].absorb(n, v, since)
+		to[name].absorb(n, v, cmp.Or(sinceOf(to[name].id), v))
 	}
 }
 

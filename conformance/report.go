@@ -37,6 +37,20 @@ func newReport() *report {
 	}
 }
 
+// check makes all checks.
+func (r *report) check(all map[int]*specification, s *source) error {
+	r.checkOperations(all, s)
+	r.checkDocs(all, s)
+	r.checkResultNames()
+	if err := r.checkRequests(all, s); err != nil {
+		return err
+	}
+	if err := r.checkAnswers(all); err != nil {
+		return err
+	}
+	return r.checkStatuses(all)
+}
+
 // add notes a difference that was seen by someone, unless explained.go excuses its subject.
 func (r *report) add(version int, subject, by, format string, args ...any) {
 	for _, key := range []string{subject, subject + " in " + by} {

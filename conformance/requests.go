@@ -2,12 +2,9 @@ package conformance
 
 import (
 	"encoding/json"
-	"errors"
 	"reflect"
 	"regexp"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/cleat-go/docker"
 )
@@ -38,12 +35,12 @@ func (r *report) checkRequests(all map[int]*specification, s *source) error {
 		c.labs[v] = l
 	}
 	for _, call := range calls {
-		if c.routes[call.op] != nil {
+		if c.routes[call.op] != nil && s.methods[call.method] != nil {
 			c.exercise(call)
 		}
 	}
 	for _, name := range sorted(c.routes) {
-		c.compare(c.routes[name], all)
+		c.compare(c.routes[name])
 	}
 	return nil
 }
@@ -163,280 +160,9 @@ func (c *requestCheck) filterComment(call *call, l leaf, key string) {
 	}
 }
 
-// note adds to what was seen.
-func (c *requestCheck) note(call *call, list []*sent, err error, how string) {
-	if err != nil {
-		c.add(newest, "call "+call.method, how, "it fails: %v", err)
-	}
-	reached := false
-	for _, s := range list {
-		reached = reached || s.op == call.op
-		c.noteSent(s)
-	}
-	if !reached {
-		c.add(newest, "call "+call.method, how, "it does not call %s", call.op)
-	}
-}
-
-func (c *requestCheck) noteSent(s *sent) {
-	o, r := c.seen[s.op], c.routes[s.op]
-	if o == nil {
-		o = &observed{make(map[string]bool), make(map[string]bool), make(map[string]bool)}
-		c.seen[s.op] = o
-	}
-	for key, values := range s.query {
-		o.query[key] = true
-		if p := r.query[key]; p == nil {
-			c.add(newest, s.op+"?"+key, "", "it is sent, and the specification has no such parameter")
-		} else if !fits(p, values) {
-			c.add(newest, p.id, s.op, "it is sent as %q, and is of type %s", values, p.kind)
-		}
-	}
-	for key := range s.header {
-		if slices.Contains(ownHeaders, key) || strings.HasPrefix(key, "Sec-Websocket-") {
-			continue
-		}
-		o.header[key] = true
-		if r.header[key] == nil {
-			c.add(newest, s.op+":"+key, "", "it is sent, and the specification has no such header")
-		}
-	}
-	if s.upload != r.upload && s.body == nil && (s.upload || !r.mayUpload) {
-		c.add(newest, s.op+" request", "", "is it an upload? It is sent: %t, specified: %t", s.upload, r.upload)
-	}
-	if s.body == nil {
-		return
-	}
-	if r.body == nil {
-		c.add(newest, s.op+" request", "", "a JSON body is sent, and the specification has none")
-		return
-	}
-	visit(r.body, s.body, "", func(path string, p *place, v any) {
-		o.places[path] = true
-		if p == nil {
-			c.add(newest, s.op+" request"+path, "", "it is sent, and the specification has no such property")
-		} else if !(v == nil && p.nullable) && !slices.ContainsFunc(p.kinds, func(kind string) bool { return isKind(v, kind) }) {
-			c.add(newest, p.id, s.op, "it is sent as %s, and is of type %s", encode(v), p.kind)
-		}
-	})
-}
-
-// ownHeaders are those of HTTP itself.
-var ownHeaders = []string{"User-Agent", "Content-Type", "Connection", "Upgrade", "Accept", "Origin"}
-
-// fits tells whether the values are such as a parameter takes.
-func fits(p *place, values []string) bool {
-	if len(values) > 1 && !slices.Contains(p.kinds, "array") {
-		return false
-	}
-	switch p.kind {
-	case "boolean":
-		return slices.Contains([]string{"1", "0", "true", "false"}, values[0])
-	case "integer":
-		_, err := strconv.ParseInt(values[0], 10, 64)
-		return err == nil
-	}
-	return true
-}
-
-// isKind tells whether a JSON value is of a type.
-func isKind(v any, kind string) bool {
-	switch v := v.(type) {
-	case map[string]any:
-		return kind == "object" || kind == "map" || kind == "any"
-	case []any:
-		return kind == "array" || kind == "any"
-	case string:
-		return kind == "string" || kind == "any"
-	case bool:
-		return kind == "boolean" || kind == "any"
-	case json.Number:
-		return kind == "number" || kind == "any" || kind == "integer" && !strings.ContainsAny(v.String(), ".e")
-	default:
-		return false
-	}
-}
-
-// visit walks a body along its places. What has no place is visited once, not what is in it.
-func visit(p *place, v any, path string, f func(path string, p *place, v any)) {
-	f(path, p, v)
-	if p == nil {
-		return
-	}
-	switch v := v.(type) {
-	case []any:
-		for _, x := range v {
-			if p.inner != nil {
-				visit(p.inner, x, path+"[]", f)
-			}
-		}
-	case map[string]any:
-		for _, name := range sorted(v) {
-			switch {
-			case p.inner != nil && p.props == nil:
-				visit(p.inner, v[name], path+"{}", f)
-			case p.props != nil || !p.bare:
-				visit(p.props[name], v[name], path+"."+name, f)
-			}
-		}
-	}
-}
-
-// need is something in a request that not all versions have.
-type need struct {
-	subject string
-	since   int
-	place   *place // of a text
-}
-
-// needs are what a request has more than another, each with its first version.
-func (c *requestCheck) needs(list, base []*sent) []need {
-	had := make(map[string]bool)
-	for _, s := range base {
-		for _, n := range c.has(s) {
-			had[n.subject] = true
-		}
-	}
-	var more []need
-	for _, s := range list {
-		for _, n := range c.has(s) {
-			if !had[n.subject] {
-				more = append(more, n)
-			}
-		}
-	}
-	return more
-}
-
-// has is everything in one request.
-func (c *requestCheck) has(s *sent) []need {
-	r := c.routes[s.op]
-	if r == nil {
-		return nil
-	}
-	list := []need{{s.op, r.first, nil}}
-	for key, values := range s.query {
-		if p := r.query[key]; p != nil {
-			list = append(list, need{p.id, p.first, p})
-			for _, value := range values {
-				list = append(list, need{p.id + "=" + value, p.values[value], nil})
-			}
-		}
-		if key == "filters" {
-			filters, _ := decoded([]byte(values[0])).(map[string]any)
-			for name := range filters {
-				list = append(list, need{s.op + "?filters=" + name, r.filters[name], nil})
-			}
-		}
-	}
-	for key := range s.header {
-		if p := r.header[key]; p != nil {
-			list = append(list, need{p.id, p.first, nil})
-		}
-	}
-	if s.body != nil && r.body != nil {
-		visit(r.body, s.body, "", func(path string, p *place, v any) {
-			if p == nil {
-				return
-			}
-			list = append(list, need{p.id, p.first, p})
-			if text, ok := v.(string); ok {
-				list = append(list, need{p.id + "=" + text, p.values[text], nil})
-			}
-		})
-	}
-	return list
-}
-
-// gate checks that a call is refused below the version that it needs, and passes above.
-func (c *requestCheck) gate(call *call, in func() reflect.Value, needs []need, how string) {
-	newestNeed := need{call.op, oldest, nil}
-	for _, n := range needs {
-		if n.since > newestNeed.since {
-			newestNeed = n
-		}
-	}
-	for _, v := range versions()[:newest-oldest] {
-		since, subject := newestNeed.since, newestNeed.subject
-		if first := c.routes[call.op].first; first > since {
-			since, subject = first, call.op
-		}
-		_, list, err := c.labs[v].do(call, in(), nil)
-		reached := slices.ContainsFunc(list, func(s *sent) bool { return s.op == call.op })
-		by := call.method + " with " + how
-		switch refused := errors.Is(err, errors.ErrUnsupported); {
-		case v < since && !refused:
-			c.add(v, "gate "+subject, by, "it needs %s and is not refused", versionText(since))
-		case v < since && reached:
-			c.add(v, "gate "+subject, by, "it is refused after it was sent")
-		case v < since && !mentions(err, since, v):
-			c.add(v, "gate "+subject, by, "the refusal does not name the versions: %v", err)
-		case v >= since && err != nil:
-			c.add(v, "gate "+subject, by, "it fails: %v", err)
-		}
-	}
-}
-
-func mentions(err error, versions ...int) bool {
-	return !slices.ContainsFunc(versions, func(v int) bool { return !strings.Contains(err.Error(), versionText(v)) })
-}
-
 // differ tells whether two calls sent something else.
 func differ(a, b []*sent) bool {
 	return !slices.EqualFunc(a, b, func(x, y *sent) bool {
 		return x.op == y.op && reflect.DeepEqual(x.query, y.query) && reflect.DeepEqual(x.header, y.header) && reflect.DeepEqual(x.body, y.body)
 	})
-}
-
-// compare looks for what was never sent to a route, and counts.
-func (c *requestCheck) compare(r *route, all map[int]*specification) {
-	o := c.seen[r.name]
-	if o == nil {
-		o = &observed{}
-	}
-	missing := func(subject string, at int) {
-		if !pending[r.name] {
-			c.add(at, subject, "", "it is never sent")
-		}
-	}
-	for name, p := range r.query {
-		if !o.query[name] {
-			missing(p.id, p.last)
-		}
-		c.countIn(p, "query", o.query[name])
-	}
-	for name, p := range r.header {
-		if !o.header[name] {
-			missing(p.id, p.last)
-		}
-		c.countIn(p, "headers", o.header[name])
-	}
-	if r.body != nil {
-		c.comparePlaces(r.body, "", o.places, missing)
-	}
-}
-
-func (c *requestCheck) countIn(p *place, what string, covered bool) {
-	for v := p.first; v <= p.last; v++ {
-		c.count(v, what, covered)
-	}
-}
-
-func (c *requestCheck) comparePlaces(p *place, path string, seen map[string]bool, missing func(string, int)) {
-	for _, name := range sorted(p.props) {
-		inner := p.props[name]
-		covered := seen[path+"."+name]
-		c.countIn(inner, "request fields", covered)
-		if !covered && (path == "" || seen[path]) {
-			missing(inner.id, inner.last)
-		}
-		c.comparePlaces(inner, path+"."+name, seen, missing)
-	}
-	if p.inner != nil {
-		step := "[]"
-		if slices.Contains(p.kinds, "map") {
-			step = "{}"
-		}
-		c.comparePlaces(p.inner, path+step, seen, missing)
-	}
 }

@@ -106,17 +106,25 @@ func readSpecification(dir string, version int) (*specification, error) {
 	if err != nil {
 		return nil, err
 	}
+	s, err := parseSpecification(text, version)
+	if err != nil {
+		return nil, fmt.Errorf("version %s: %w", versionText(version), err)
+	}
+	if err := s.correct(); err != nil {
+		return nil, fmt.Errorf("version %s: %w", versionText(version), err)
+	}
+	return s, nil
+}
+
+func parseSpecification(text []byte, version int) (*specification, error) {
 	s := &specification{version: version, operations: make(map[string]*operation), nodes: make(map[string]*node)}
 	if err := yaml.Unmarshal(text, s); err != nil {
-		return nil, fmt.Errorf("version %s: %w", versionText(version), err)
+		return nil, err
 	}
 	for path, methods := range s.Paths {
 		for method, op := range methods {
 			s.operations[strings.ToUpper(method)+" "+path] = op
 		}
-	}
-	if err := s.correct(); err != nil {
-		return nil, fmt.Errorf("version %s: %w", versionText(version), err)
 	}
 	return s, nil
 }

@@ -20,6 +20,7 @@ package errdefs
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 )
@@ -95,10 +96,14 @@ func FromStatus(status int) error {
 	}
 }
 
-// Cancelled returns an error of class [ErrCancelled] with the text and the chain of
-// the context's cause. The context must have ended.
+// Cancelled returns an error of class [ErrCancelled] with the chain of the context's end
+// and of its cause. The context must have ended.
 func Cancelled(ctx context.Context) error {
-	return &wrapped{class: ErrCancelled, err: context.Cause(ctx)}
+	err, cause := ctx.Err(), context.Cause(ctx)
+	if cause != err {
+		err = fmt.Errorf("%w: %w", err, cause)
+	}
+	return &wrapped{class: ErrCancelled, err: err}
 }
 
 // Truncated gives err the class [ErrTruncated]. A bare [io.EOF] becomes [io.ErrUnexpectedEOF].

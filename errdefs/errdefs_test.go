@@ -31,8 +31,9 @@ func TestCancelledHasTheCause(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(cause)
 	err := Cancelled(ctx)
-	require.EqualError(t, err, "enough")
+	require.EqualError(t, err, "context canceled: enough")
 	require.ErrorIs(t, err, cause)
+	require.ErrorIs(t, err, context.Canceled)
 	require.ErrorIs(t, err, ErrCancelled)
 }
 
