@@ -20,7 +20,8 @@
 // returned error. The reports go to a callback of its options, for which
 // [streams.Display] shows them on a terminal.
 //
-// A feed goes on: [Client.ContainerLogs], [Client.ContainerStats], [Client.Events]. It
+// A feed goes on: [Client.ContainerLogs], [Client.ServiceLogs],
+// [Client.ContainerStats], [Client.Events]. It
 // is returned once the engine has answered, and then ranged over. Leaving the loop
 // closes it.
 //
@@ -91,6 +92,21 @@
 // [Client.PluginInstall], [Client.PluginUpgrade], [Client.PluginEnable],
 // [Client.PluginDisable], [Client.PluginSet], [Client.PluginCreate],
 // [Client.PluginPush], [Client.PluginRemove].
+//
+// Swarm: [Client.SwarmInspect], [Client.SwarmInit], [Client.SwarmJoin],
+// [Client.SwarmLeave], [Client.SwarmUpdate], [Client.SwarmUnlockKey],
+// [Client.SwarmUnlock], [Client.NodeList], [Client.NodeInspect], [Client.NodeUpdate],
+// [Client.NodeChange], [Client.NodeDrain], [Client.NodeRemove].
+//
+// Services: [Client.ServiceList], [Client.ServiceCreate], [Client.ServiceInspect],
+// [Client.ServiceUpdate], [Client.ServiceChange], [Client.ServiceWaitConverged],
+// [Client.ServiceLogs], [Client.ServiceRemove], [Client.TaskList],
+// [Client.TaskInspect], [Client.TaskLogs].
+//
+// Secrets and configs: [Client.SecretList], [Client.SecretCreate],
+// [Client.SecretInspect], [Client.SecretUpdate], [Client.SecretRemove],
+// [Client.ConfigList], [Client.ConfigCreate], [Client.ConfigInspect],
+// [Client.ConfigUpdate], [Client.ConfigRemove].
 //
 // Builds: [Client.BuildPrune], [Client.BuildCancel], [Client.Session].
 package docker

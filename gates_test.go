@@ -13,8 +13,14 @@ import (
 
 // bodies are the types that requests are made of.
 var bodies = []any{
-	containerCreateRequest{}, ContainerUpdateOptions{}, execCreateRequest{}, execStartRequest{},
-	networkCreateRequest{}, networkConnectRequest{}, VolumeCreateOptions{},
+	containerCreateRequest{},
+	ContainerUpdateOptions{},
+	execCreateRequest{},
+	execStartRequest{},
+	networkCreateRequest{},
+	networkConnectRequest{},
+	VolumeCreateOptions{},
+	ServiceSpec{},
 }
 
 // A gate that names nothing protects nothing.

@@ -110,10 +110,30 @@ func TestTaskSpecsGoBackAsTheyCame(t *testing.T) {
 
 func TestClusterZeroIsEmpty(t *testing.T) {
 	for _, zero := range []any{
-		ServiceSpec{}, TaskSpec{}, ContainerSpec{}, ServiceMode{}, UpdateConfig{}, EndpointSpec{}, PortConfig{}, Placement{},
-		ResourceRequirements{}, ResourceLimits{}, ClusterResources{}, TaskRestartPolicy{}, NetworkAttachmentConfig{}, PluginSpec{},
-		ContainerPrivileges{}, CredentialSpec{}, SELinuxContext{}, SeccompOptions{}, AppArmorOptions{}, DNSConfig{},
-		NodeSpec{}, SecretSpec{}, ConfigSpec{}, SwarmSpec{},
+		ServiceSpec{},
+		TaskSpec{},
+		ContainerSpec{},
+		ServiceMode{},
+		UpdateConfig{},
+		EndpointSpec{},
+		PortConfig{},
+		Placement{},
+		ResourceRequirements{},
+		ResourceLimits{},
+		ClusterResources{},
+		TaskRestartPolicy{},
+		NetworkAttachmentConfig{},
+		PluginSpec{},
+		ContainerPrivileges{},
+		CredentialSpec{},
+		SELinuxContext{},
+		SeccompOptions{},
+		AppArmorOptions{},
+		DNSConfig{},
+		NodeSpec{},
+		SecretSpec{},
+		ConfigSpec{},
+		SwarmSpec{},
 	} {
 		text, err := json.Marshal(zero)
 		require.NoError(t, err)

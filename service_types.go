@@ -1,9 +1,6 @@
 package docker
 
-import (
-	"net/netip"
-	"time"
-)
+import "time"
 
 // Service is a service of the cluster.
 type Service struct {
@@ -128,7 +125,7 @@ type ServiceEndpoint struct {
 // VirtualIP is the address of a service in a network.
 type VirtualIP struct {
 	NetworkID string
-	Addr      netip.Prefix `json:",omitzero"` // zero in a network of the node
+	Addr      IPPrefix `json:",omitzero"` // zero in a network of the node
 }
 
 // ServiceUpdateStatus is how far the last update of a service is.

@@ -1,9 +1,6 @@
 package docker
 
-import (
-	"net/netip"
-	"time"
-)
+import "time"
 
 // Task is one container of a service, or what takes its place.
 type Task struct {
@@ -185,7 +182,7 @@ type PortStatus struct {
 // NetworkAttachment is a task's place in a network.
 type NetworkAttachment struct {
 	Network   ClusterNetwork
-	Addresses []netip.Prefix `json:",omitempty"`
+	Addresses []IPPrefix `json:",omitempty"`
 }
 
 // ClusterNetwork is a network as the cluster keeps it.
@@ -224,9 +221,9 @@ type ClusterIPAM struct {
 
 // ClusterIPAMConfig is a subnet of a network of the cluster.
 type ClusterIPAMConfig struct {
-	Subnet  netip.Prefix `json:",omitzero"`
-	Range   netip.Prefix `json:",omitzero"`
-	Gateway IP           `json:",omitzero"`
+	Subnet  IPPrefix `json:",omitzero"`
+	Range   IPPrefix `json:",omitzero"`
+	Gateway IP       `json:",omitzero"`
 }
 
 // VolumeAttachment is a cluster volume that a task has.

@@ -52,11 +52,11 @@ responses: {204: {}}`},
 
 	// When something came.
 	{about: "POST /networks/create request.EnableIPv4", why: "version 1.47 ignores it", since: 48},
-	{about: "POST /networks/create request.ConfigOnly", why: "it is older than its documentation", since: 40},
-	{about: "POST /networks/create request.ConfigFrom", why: "it is older than its documentation", since: 40},
+	{about: "POST /networks/create request.ConfigOnly", why: "engines have had it since 1.30", since: 40},
+	{about: "POST /networks/create request.ConfigFrom", why: "engines have had it since 1.30", since: 40},
 	{about: "EndpointSettings.MacAddress", why: "older versions ignore it in a request", since: 44},
 	{about: "POST /networks/{id}/connect request.EndpointConfig.MacAddress", why: "older versions ignore it there", since: 54},
-	{about: "POST /networks/create request.Scope", why: "it is older than its documentation", since: 40},
+	{about: "POST /networks/create request.Scope", why: "engines have had it since 1.30", since: 40},
 
 	// Properties of requests.
 	{about: "AuthConfig.identitytoken", why: "the daemon reads it", add: `{type: string}`},
@@ -175,7 +175,7 @@ var excuses = map[string]string{
 	"filter POST /volumes/prune all":       "VolumePruneOptions.All sets it",
 	"filter GET /plugins enable":           "engines take enabled",
 	"gate EndpointSettings.DNSNames":       "engines write it, and ignore it in a request",
-	"gate HostConfig.LogConfig.Type=local": "the driver is older than its documentation",
+	"gate HostConfig.LogConfig.Type=local": "engines have had the driver since 1.39",
 	"option ContainerConfig.Image":         "the image is a parameter of the method, which takes its place",
 	"status HEAD /_ping":                   "GET /_ping is tried after it",
 	"gate POST /volumes/prune?filters=all in VolumePrune with VolumePruneOptions.All": "all is what older engines do without the filter",

@@ -178,7 +178,8 @@ var streamed = map[string]func(s *sent, text []byte) *http.Response{
 	"HEAD /containers/{id}/archive": archive,
 	"GET /containers/{id}/archive":  archive,
 	"POST /images/create": progress(
-		`{"status":"Digest: sha256:01"}`, `{"status":"sha256:02"}`, `{"status":"Status: Downloaded newer image for sample"}`),
+		`{"status":"Digest: sha256:01"}`, `{"status":"sha256:02"}`, `{"status":"Status: Downloaded newer image for sample"}`,
+	),
 	"POST /images/{name}/push":     progress(`{"aux":{"Tag":"t","Digest":"sha256:03","Size":4}}`),
 	"POST /plugins/{name}/push":    progress(`{"aux":{"Tag":"t","Digest":"sha256:03","Size":4}}`),
 	"POST /images/load":            progress(`{"stream":"Loaded image: sample:latest\n"}`),
@@ -218,7 +219,8 @@ func logs(*sent, []byte) *http.Response {
 func archive(*sent, []byte) *http.Response {
 	resp := wholeResponse(200, "application/x-tar", make([]byte, 1024))
 	resp.Header.Set("X-Docker-Container-Path-Stat", base64.StdEncoding.EncodeToString(
-		[]byte(`{"name":"n","size":5,"mode":420,"mtime":"2026-01-02T03:04:05Z","linkTarget":"l"}`)))
+		[]byte(`{"name":"n","size":5,"mode":420,"mtime":"2026-01-02T03:04:05Z","linkTarget":"l"}`),
+	))
 	return resp
 }
 

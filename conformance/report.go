@@ -4,12 +4,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 )
 
 // report is what the checks found: differences, and how much was compared.
 type report struct {
-	mu       sync.Mutex
 	found    map[finding]*places
 	excused  map[string]int // how often each excuse was used
 	pending  map[string]bool
