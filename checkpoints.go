@@ -7,9 +7,9 @@ type CheckpointListOptions struct {
 	Dir string // on the engine's machine; empty is with the container
 }
 
-// CheckpointList lists the checkpoints of a container. Errors: errdefs.ErrNotFound where
-// there is no container, errdefs.ErrNotImplemented where the engine is not in its
-// experimental mode.
+// CheckpointList lists the checkpoints of a container. Errors: errdefs.ErrNotFound
+// where there is no container, errdefs.ErrNotImplemented where the engine is not in its
+// experimental mode. Nil options list those that are kept with the container.
 //
 //docker:operation GET /containers/{id}/checkpoints
 func (c *Client) CheckpointList(ctx context.Context, container string, opts *CheckpointListOptions) ([]Checkpoint, error) {
@@ -32,9 +32,10 @@ type checkpointCreateRequest struct {
 }
 
 // CheckpointCreate stores the state of a running container's processes under a name.
-// [Client.ContainerStart] goes on from it. Errors: errdefs.ErrNotFound where there is no
-// container, errdefs.ErrConflict where it does not run, errdefs.ErrNotImplemented where
-// the engine is not in its experimental mode.
+// [Client.ContainerStart] goes on from it. Errors: errdefs.ErrNotFound where there is
+// no container, errdefs.ErrConflict where it does not run, errdefs.ErrNotImplemented
+// where the engine is not in its experimental mode. Nil options keep it with the
+// container and let the container run on.
 //
 //docker:operation POST /containers/{id}/checkpoints
 func (c *Client) CheckpointCreate(ctx context.Context, container, name string, opts *CheckpointCreateOptions) error {
@@ -49,7 +50,8 @@ type CheckpointRemoveOptions struct {
 }
 
 // CheckpointRemove removes a checkpoint of a container. Where the engine is not in its
-// experimental mode it is errdefs.ErrNotImplemented.
+// experimental mode it is errdefs.ErrNotImplemented. Nil options remove one that is
+// kept with the container.
 //
 //docker:operation DELETE /containers/{id}/checkpoints/{checkpoint}
 func (c *Client) CheckpointRemove(ctx context.Context, container, name string, opts *CheckpointRemoveOptions) error {

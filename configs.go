@@ -53,7 +53,7 @@ type ConfigInspectOptions struct {
 }
 
 // ConfigInspect returns a config by its ID or name, with its data. A missing one is
-// errdefs.ErrNotFound.
+// errdefs.ErrNotFound. Nil options return no raw JSON.
 //
 //docker:operation GET /configs/{id}
 func (c *Client) ConfigInspect(ctx context.Context, id string, opts *ConfigInspectOptions) (*Config, error) {

@@ -140,7 +140,7 @@ type ContainerStartOptions struct {
 }
 
 // ContainerStart starts a container. One that runs already is no error. A missing
-// container is errdefs.ErrNotFound.
+// container is errdefs.ErrNotFound. Nil options start it afresh.
 //
 //docker:operation POST /containers/{id}/start
 func (c *Client) ContainerStart(ctx context.Context, id string, opts *ContainerStartOptions) error {
@@ -188,7 +188,8 @@ type ContainerKillOptions struct {
 }
 
 // ContainerKill sends a signal to a container's first process and does not wait for
-// what comes of it. A container that does not run is errdefs.ErrConflict.
+// what comes of it. A container that does not run is errdefs.ErrConflict. Nil options
+// send SIGKILL.
 //
 //docker:operation POST /containers/{id}/kill
 func (c *Client) ContainerKill(ctx context.Context, id string, opts *ContainerKillOptions) error {
@@ -249,7 +250,7 @@ type ContainerRemoveOptions struct {
 }
 
 // ContainerRemove removes a container. A missing one is errdefs.ErrNotFound, a running
-// one errdefs.ErrConflict unless forced.
+// one errdefs.ErrConflict unless forced. Nil options remove a stopped container alone.
 //
 //docker:operation DELETE /containers/{id}
 func (c *Client) ContainerRemove(ctx context.Context, id string, opts *ContainerRemoveOptions) error {

@@ -292,6 +292,8 @@ func cutShort(err error) error {
 // is there; a link in its place is replaced, not followed. It belongs to root. Of mode,
 // the permission, setuid, setgid and sticky bits count; 0 is 0644. The path has slashes,
 // and its directory must exist, or it is errdefs.ErrNotFound. A directory is not replaced.
+//
+//docker:operation PUT /containers/{id}/archive
 func (c *Client) ContainerWriteFile(ctx context.Context, id, path string, data []byte, mode fs.FileMode) error {
 	r := newRequest("PUT /containers/{id}/archive", id)
 	dir, name := splitPath(path)

@@ -20,7 +20,7 @@ type DistributionInspectOptions struct {
 // DistributionInspect asks the registry of an image's name what it has, and pulls
 // nothing. The tag is latest where the reference has neither a tag nor a digest. A
 // missing image is errdefs.ErrNotFound, or errdefs.ErrUnauthenticated at a registry
-// that does not tell it from one without access.
+// that does not tell it from one without access. Nil options ask anonymously.
 //
 //docker:operation GET /distribution/{name}/json
 func (c *Client) DistributionInspect(ctx context.Context, image string, opts *DistributionInspectOptions) (*Distribution, error) {

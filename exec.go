@@ -75,8 +75,9 @@ type execStartRequest struct {
 }
 
 // ExecStart starts a command and connects to its streams. The caller closes the
-// connection; that ends neither the command nor its container. An unknown command's
-// ID is errdefs.ErrNotFound, a container that stopped errdefs.ErrConflict.
+// connection; that ends neither the command nor its container. An unknown command's ID
+// is errdefs.ErrNotFound, a container that stopped errdefs.ErrConflict. Nil options are
+// for a command without a terminal.
 //
 //docker:operation POST /exec/{id}/start
 func (c *Client) ExecStart(ctx context.Context, id string, opts *ExecStartOptions) (*AttachStream, error) {

@@ -49,6 +49,7 @@ var gates = map[string]apiVersion{
 	"Mount.ImageOptions":                    48,
 	"Mount.Type=image":                      48,
 	"Mount.Type=cluster":                    42,
+	"Mount.ClusterOptions":                  42,
 	"BindOptions.CreateMountpoint":          42,
 	"BindOptions.ReadOnlyNonRecursive":      44,
 	"BindOptions.ReadOnlyForceRecursive":    44,

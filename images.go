@@ -41,7 +41,8 @@ type ImageInspectOptions struct {
 }
 
 // ImageInspect returns all that the engine knows of an image. A missing one is
-// errdefs.ErrNotFound.
+// errdefs.ErrNotFound. Nil options are of the engine's own platform, without the
+// manifests.
 //
 //docker:operation GET /images/{name}/json
 func (c *Client) ImageInspect(ctx context.Context, image string, opts *ImageInspectOptions) (*Image, error) {
@@ -65,7 +66,8 @@ type ImageHistoryOptions struct {
 	Platform *Platform // (API 1.48)
 }
 
-// ImageHistory lists the layers of an image, the newest first.
+// ImageHistory lists the layers of an image, the newest first. Nil options are of the
+// engine's own platform.
 //
 //docker:operation GET /images/{name}/history
 func (c *Client) ImageHistory(ctx context.Context, image string, opts *ImageHistoryOptions) ([]ImageHistoryItem, error) {
@@ -97,7 +99,8 @@ type ImageRemoveOptions struct {
 }
 
 // ImageRemove removes a name of an image, and the image with its last name, and tells
-// what went. A missing one is errdefs.ErrNotFound, one in use errdefs.ErrConflict.
+// what went. A missing one is errdefs.ErrNotFound, one in use errdefs.ErrConflict. Nil
+// options remove no image that is in use.
 //
 //docker:operation DELETE /images/{name}
 func (c *Client) ImageRemove(ctx context.Context, image string, opts *ImageRemoveOptions) ([]ImageDeleteItem, error) {
@@ -137,7 +140,8 @@ type ImageSearchOptions struct {
 	Auth    *auth.Credentials // nil is anonymous
 }
 
-// ImageSearch searches a registry, Docker Hub where the term names none.
+// ImageSearch searches a registry, Docker Hub where the term names none. Nil options
+// search anonymously for 25.
 //
 //docker:operation GET /images/search
 func (c *Client) ImageSearch(ctx context.Context, term string, opts *ImageSearchOptions) ([]ImageSearchResult, error) {
@@ -261,7 +265,8 @@ type ImagePushOptions struct {
 // ImagePush pushes an image to the registry of its name and returns when it is there.
 // The tag is latest where the reference has none. Cancelling the context stops the
 // push. Errors: errdefs.ErrNotFound, errdefs.ErrUnauthenticated,
-// errdefs.ErrPermissionDenied, and errdefs.ErrTruncated where the engine went away.
+// errdefs.ErrPermissionDenied, and errdefs.ErrTruncated where the engine went away. Nil
+// options push anonymously, all platforms that are there.
 //
 //docker:operation POST /images/{name}/push
 func (c *Client) ImagePush(ctx context.Context, image string, opts *ImagePushOptions) (*ImagePushResult, error) {
@@ -365,7 +370,7 @@ type ImageSaveOptions struct {
 
 // ImageSave returns images, with their names and layers, as one tar. The caller closes
 // it; a read of a cut one is errdefs.ErrTruncated, and the context ends it. A missing
-// image is errdefs.ErrNotFound.
+// image is errdefs.ErrNotFound. Nil options save all platforms that are there.
 //
 //docker:operation GET /images/{name}/get
 //docker:operation GET /images/get
@@ -390,7 +395,8 @@ type ImageLoadOptions struct {
 }
 
 // ImageLoad loads the images of a tar that [Client.ImageSave] made and returns their
-// names, or the IDs of those without one. The caller closes the tar.
+// names, or the IDs of those without one. The caller closes the tar. Nil options load
+// all platforms.
 //
 //docker:operation POST /images/load
 func (c *Client) ImageLoad(ctx context.Context, images io.Reader, opts *ImageLoadOptions) ([]string, error) {

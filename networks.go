@@ -27,7 +27,8 @@ type NetworkInspectOptions struct {
 }
 
 // NetworkInspect returns a network with what is in it. A missing one is
-// errdefs.ErrNotFound, a name that several have errdefs.ErrInvalidArgument.
+// errdefs.ErrNotFound, a name that several have errdefs.ErrInvalidArgument. Nil options
+// look in every scope.
 //
 //docker:operation GET /networks/{id}
 func (c *Client) NetworkInspect(ctx context.Context, id string, opts *NetworkInspectOptions) (*Network, error) {
@@ -95,9 +96,10 @@ type networkConnectRequest struct {
 }
 
 // NetworkConnect joins a container, running or not, to a network. A MacAddress in the
-// options needs API 1.54. Errors: errdefs.ErrNotFound, errdefs.ErrPermissionDenied where
-// the container is in the network already, errdefs.ErrInvalidArgument where it cannot
-// be in two or the network has no such place.
+// options needs API 1.54. Errors: errdefs.ErrNotFound, errdefs.ErrPermissionDenied
+// where the container is in the network already, errdefs.ErrInvalidArgument where it
+// cannot be in two or the network has no such place. Nil options let the engine choose
+// the addresses.
 //
 //docker:operation POST /networks/{id}/connect
 func (c *Client) NetworkConnect(ctx context.Context, id, container string, opts *NetworkConnectOptions) error {
@@ -122,7 +124,7 @@ type networkDisconnectRequest struct {
 }
 
 // NetworkDisconnect takes a container, running or not, out of a network. Missing ones
-// are errdefs.ErrNotFound.
+// are errdefs.ErrNotFound. Nil options disconnect a container that exists.
 //
 //docker:operation POST /networks/{id}/disconnect
 func (c *Client) NetworkDisconnect(ctx context.Context, id, container string, opts *NetworkDisconnectOptions) error {

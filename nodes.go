@@ -141,8 +141,8 @@ type NodeInspectOptions struct {
 	Raw *json.RawMessage // where not nil, receives the answer as it came
 }
 
-// NodeInspect returns a node by its ID or name. A missing one is errdefs.ErrNotFound, an
-// engine that is no manager errdefs.ErrUnavailable.
+// NodeInspect returns a node by its ID or name. A missing one is errdefs.ErrNotFound,
+// an engine that is no manager errdefs.ErrUnavailable. Nil options return no raw JSON.
 //
 //docker:operation GET /nodes/{id}
 func (c *Client) NodeInspect(ctx context.Context, id string, opts *NodeInspectOptions) (*Node, error) {

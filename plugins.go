@@ -36,7 +36,7 @@ type PluginInspectOptions struct {
 }
 
 // PluginInspect returns a plugin by its name or ID. A missing one is
-// errdefs.ErrNotFound.
+// errdefs.ErrNotFound. Nil options return no raw JSON.
 //
 //docker:operation GET /plugins/{name}/json
 func (c *Client) PluginInspect(ctx context.Context, name string, opts *PluginInspectOptions) (*Plugin, error) {
@@ -49,7 +49,8 @@ type PluginPrivilegesOptions struct {
 }
 
 // PluginPrivileges asks a registry what a plugin there wants to be allowed. Engines
-// answer that it is nothing where they do not find the plugin, or not the registry.
+// answer that it is nothing where they do not find the plugin, or not the registry. Nil
+// options ask anonymously.
 //
 //docker:operation GET /plugins/privileges
 func (c *Client) PluginPrivileges(ctx context.Context, remote string, opts *PluginPrivilegesOptions) ([]PluginPrivilege, error) {
@@ -183,7 +184,8 @@ type PluginEnableOptions struct {
 	Timeout time.Duration // of the engine's calls to the plugin, in whole seconds; 0 is none
 }
 
-// PluginEnable starts a plugin. A missing one is errdefs.ErrNotFound.
+// PluginEnable starts a plugin. A missing one is errdefs.ErrNotFound. Nil options set
+// no bound to the engine's calls to it.
 //
 //docker:operation POST /plugins/{name}/enable
 func (c *Client) PluginEnable(ctx context.Context, name string, opts *PluginEnableOptions) error {
@@ -200,7 +202,8 @@ type PluginDisableOptions struct {
 	Force bool // also where something uses it
 }
 
-// PluginDisable stops a plugin. A missing one is errdefs.ErrNotFound.
+// PluginDisable stops a plugin. A missing one is errdefs.ErrNotFound. Nil options
+// disable a plugin that is not in use.
 //
 //docker:operation POST /plugins/{name}/disable
 func (c *Client) PluginDisable(ctx context.Context, name string, opts *PluginDisableOptions) error {
@@ -215,7 +218,7 @@ type PluginRemoveOptions struct {
 }
 
 // PluginRemove removes a plugin. A missing one is errdefs.ErrNotFound, an enabled one
-// errdefs.ErrConflict unless forced.
+// errdefs.ErrConflict unless forced. Nil options remove a disabled plugin.
 //
 //docker:operation DELETE /plugins/{name}
 func (c *Client) PluginRemove(ctx context.Context, name string, opts *PluginRemoveOptions) error {
@@ -232,7 +235,7 @@ type PluginPushOptions struct {
 
 // PluginPush pushes a plugin to the registry of its name and returns when it is there.
 // A missing one is errdefs.ErrNotFound; an engine that went away is
-// errdefs.ErrTruncated.
+// errdefs.ErrTruncated. Nil options push anonymously.
 //
 //docker:operation POST /plugins/{name}/push
 func (c *Client) PluginPush(ctx context.Context, name string, opts *PluginPushOptions) (*ImagePushResult, error) {

@@ -66,7 +66,7 @@ type SecretInspectOptions struct {
 }
 
 // SecretInspect returns a secret by its ID or name, without its data. A missing one is
-// errdefs.ErrNotFound.
+// errdefs.ErrNotFound. Nil options return no raw JSON.
 //
 //docker:operation GET /secrets/{id}
 func (c *Client) SecretInspect(ctx context.Context, id string, opts *SecretInspectOptions) (*Secret, error) {

@@ -38,7 +38,7 @@ type SwarmInspectOptions struct {
 }
 
 // SwarmInspect returns the cluster that the engine manages. An engine that is no
-// manager is errdefs.ErrUnavailable.
+// manager is errdefs.ErrUnavailable. Nil options return no raw JSON.
 //
 //docker:operation GET /swarm
 func (c *Client) SwarmInspect(ctx context.Context, opts *SwarmInspectOptions) (*Swarm, error) {
@@ -102,7 +102,8 @@ func (o SwarmJoinOptions) LogValue() slog.Value { return redacted(o) }
 
 // SwarmJoin makes the engine a node of a cluster. The options name a manager and have
 // the token. An engine that is part of a cluster already, and one that got no answer of
-// a manager in 20 seconds, is errdefs.ErrUnavailable; the latter goes on trying.
+// a manager in 20 seconds, is errdefs.ErrUnavailable; the latter goes on trying. Nil
+// options name no manager and are refused.
 //
 //docker:operation POST /swarm/join
 func (c *Client) SwarmJoin(ctx context.Context, opts *SwarmJoinOptions) error {

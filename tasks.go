@@ -27,8 +27,8 @@ type TaskInspectOptions struct {
 	Raw *json.RawMessage // where not nil, receives the answer as it came
 }
 
-// TaskInspect returns a task. A missing one is errdefs.ErrNotFound, an engine that is no
-// manager errdefs.ErrUnavailable.
+// TaskInspect returns a task. A missing one is errdefs.ErrNotFound, an engine that is
+// no manager errdefs.ErrUnavailable. Nil options return no raw JSON.
 //
 //docker:operation GET /tasks/{id}
 func (c *Client) TaskInspect(ctx context.Context, id string, opts *TaskInspectOptions) (*Task, error) {

@@ -48,7 +48,7 @@ type VolumeInspectOptions struct {
 }
 
 // VolumeInspect returns a volume by its name, one of the cluster also by its ID. A
-// missing one is errdefs.ErrNotFound.
+// missing one is errdefs.ErrNotFound. Nil options return no raw JSON.
 //
 //docker:operation GET /volumes/{name}
 func (c *Client) VolumeInspect(ctx context.Context, name string, opts *VolumeInspectOptions) (*Volume, error) {
@@ -79,7 +79,7 @@ type VolumeRemoveOptions struct {
 
 // VolumeRemove removes a volume with what is in it. A missing one is
 // errdefs.ErrNotFound, one that a container uses, running or not, errdefs.ErrConflict,
-// forced or not.
+// forced or not. Nil options remove a volume that its driver can.
 //
 //docker:operation DELETE /volumes/{name}
 func (c *Client) VolumeRemove(ctx context.Context, name string, opts *VolumeRemoveOptions) error {
