@@ -165,8 +165,7 @@ func (o odd) Open(name string) (fs.File, error) {
 
 type oddFile struct {
 	odd
-	dir  bool
-	read bool
+	dir bool
 }
 
 func (f *oddFile) Name() string               { return "odd" }
