@@ -612,3 +612,17 @@ func TestCancelledWhileItWaits(t *testing.T) {
 		require.NotErrorIs(t, err, errdefs.ErrNotSent)
 	})
 }
+
+func TestKindsOfErrorsInsideStreams(t *testing.T) {
+	for message, want := range map[string]error{
+		"manifest for busybox:nope not found: manifest unknown": errdefs.ErrNotFound,
+		"No such image: busybox":                                errdefs.ErrNotFound,
+		"unauthorized: authentication required":                 errdefs.ErrUnauthenticated,
+		"no basic auth credentials":                             errdefs.ErrUnauthenticated,
+		"pull access denied for x, repository does not exist":   errdefs.ErrPermissionDenied,
+		"dial tcp: lookup registry.example: no such host":       nil,
+		"unexpected EOF":                                        nil,
+	} {
+		require.Equal(t, want, streamKind(message), message)
+	}
+}

@@ -85,8 +85,12 @@ func TestEngineEventsOfActions(t *testing.T) {
 				func() error { return c.ContainerExec(ctx, id, "test", "-d", "/").Run() },
 				[]string{"exec_create: test -d /", "exec_start: test -d /", "exec_die"},
 			},
-			{func() error { return c.ContainerPause(ctx, id) }, []string{"pause"}},
-			{func() error { return c.ContainerUnpause(ctx, id) }, []string{"unpause"}},
+			{
+				func() error {
+					return second(c.ContainerUpdate(ctx, id, &ContainerUpdateOptions{Resources: Resources{CPUShares: 77}}))
+				},
+				[]string{"update"},
+			},
 			{func() error { return c.ContainerRename(ctx, id, unique("renamed")) }, []string{"rename"}},
 			{func() error { return c.ContainerKill(ctx, id, nil) }, []string{"kill", "die"}},
 			{func() error { return c.ContainerRemove(ctx, id, nil) }, []string{"destroy"}},

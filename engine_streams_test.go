@@ -197,9 +197,6 @@ func TestEngineLogs(t *testing.T) {
 		}{
 			{ContainerLogsOptions{Stdout: true}, "one\nthree\nend"},
 			{ContainerLogsOptions{Stderr: true}, "two\n"},
-			{ContainerLogsOptions{Tail: 1, Stdout: true}, "end"},
-			{ContainerLogsOptions{Tail: 2, Stdout: true}, "three\nend"},
-			{ContainerLogsOptions{Tail: -1}, ""},
 			{ContainerLogsOptions{Follow: true, Stdout: true}, "one\nthree\nend"},
 			{ContainerLogsOptions{Since: time.Now().Add(time.Hour)}, ""},
 			{ContainerLogsOptions{Until: time.Now().Add(-time.Hour)}, ""},
@@ -230,6 +227,10 @@ func TestEngineLogsTimes(t *testing.T) {
 			require.WithinDuration(t, time.Now(), line.Time, time.Hour)
 			require.True(t, i == 0 || line.Time.After(all[i-1].Time))
 		}
+		require.Equal(t, all[4:], lines(ContainerLogsOptions{Tail: 1}))
+		require.Equal(t, all[3:], lines(ContainerLogsOptions{Tail: 2}))
+		require.Equal(t, all, lines(ContainerLogsOptions{Tail: 100}))
+		require.Empty(t, lines(ContainerLogsOptions{Tail: -1}))
 		require.Equal(t, all[2:], lines(ContainerLogsOptions{Since: all[2].Time}))
 		require.Equal(t, all[3:], lines(ContainerLogsOptions{Since: all[2].Time.Add(time.Nanosecond)}))
 		require.Equal(t, all[:4], lines(ContainerLogsOptions{Until: all[3].Time}))

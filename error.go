@@ -141,7 +141,7 @@ func streamKind(message string) error {
 		{"denied", errdefs.ErrPermissionDenied},
 		{"not found", errdefs.ErrNotFound},
 		{"manifest unknown", errdefs.ErrNotFound},
-		{"no such", errdefs.ErrNotFound},
+		{"no such image", errdefs.ErrNotFound},
 	} {
 		if strings.Contains(m, k.words) {
 			return k.kind
