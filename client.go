@@ -20,7 +20,7 @@ const maxAnswer = 64 << 20
 // and any number of them can live side by side.
 type Client struct {
 	host            *host
-	transport       *http.Transport
+	transport       *transport
 	roundTripper    http.RoundTripper // the transport within the middleware
 	header          http.Header
 	responseTimeout time.Duration
@@ -72,7 +72,7 @@ func (c *Client) Host() string { return c.host.text }
 // Close closes the idle connections. Streams that are open stay open until they are
 // closed themselves. A client can be used after Close; it then connects anew.
 func (c *Client) Close() error {
-	c.transport.CloseIdleConnections()
+	c.transport.calls.CloseIdleConnections()
 	return nil
 }
 
@@ -150,27 +150,28 @@ func (c *Client) decode(resp *http.Response, out any) error {
 	if err := json.Unmarshal(text, out); err != nil {
 		return err
 	}
-	finish(resp)
+	finish(resp, func() { values.Next() })
 	return nil
 }
 
 // discard gives the connection of an answer without content back.
 func (c *Client) discard(resp *http.Response) {
-	finish(resp)
+	finish(resp, func() { io.CopyN(io.Discard, resp.Body, 512) })
 	resp.Body.Close()
 }
 
-// finish reads the end of a body whose content was read, so that its connection can
-// serve again. A peer that holds the body open loses the connection instead.
-func finish(resp *http.Response) {
+// finish reads, by read, the end of a body whose content was read, so that its connection
+// can serve again. A peer that holds the body open loses the connection instead.
+func finish(resp *http.Response, read func()) {
 	if resp.ContentLength >= 0 {
 		return
 	}
-	timer := time.AfterFunc(50*time.Millisecond, func() { resp.Body.Close() })
+	timer := time.AfterFunc(finishTimeout, func() { resp.Body.Close() })
 	defer timer.Stop()
-	var rest [512]byte
-	resp.Body.Read(rest[:]) //nolint:errcheck // whatever it says, the body is closed next
+	read()
 }
+
+const finishTimeout = 50 * time.Millisecond
 
 // send sends a plain call and returns its answer when that is a success.
 func (c *Client) send(ctx context.Context, r *request) (*http.Response, error) {
@@ -219,7 +220,7 @@ func (c *Client) exchange(ctx context.Context, r *request) (*http.Response, erro
 		if err := r.checkGates(e.version); err != nil {
 			return nil, r.failed(ctx, err)
 		}
-		resp, err := c.roundTrip(ctx, r, c.httpRequest(r, e.prefix))
+		resp, err := c.roundTrip(ctx, r, c.httpRequest(ctx, r, e.prefix))
 		if err != nil {
 			return nil, err
 		}
@@ -249,13 +250,6 @@ func (r *request) unsent(err error) error {
 func (c *Client) roundTrip(ctx context.Context, r *request, req *http.Request) (*http.Response, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, &Error{Method: r.method, Path: r.path, Err: errdefs.Cancelled(ctx), class: errdefs.ErrNotSent}
-	}
-	if r.body != nil {
-		traced, done := traceUpload(ctx)
-		defer done()
-		req = req.WithContext(traced)
-	} else {
-		req = req.WithContext(ctx)
 	}
 	resp, err := c.roundTripper.RoundTrip(req)
 	if err != nil {

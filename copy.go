@@ -99,7 +99,7 @@ func (a *Archive) Close() error { return a.body.Close() }
 
 // finish closes an archive that has little left, so that its connection can serve again.
 func (a *Archive) finish() {
-	timer := time.AfterFunc(50*time.Millisecond, func() { a.body.Close() })
+	timer := time.AfterFunc(finishTimeout, func() { a.body.Close() })
 	defer timer.Stop()
 	io.CopyN(io.Discard, a.body, 16<<10) //nolint:errcheck // it is closed next
 	a.body.Close()

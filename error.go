@@ -86,12 +86,12 @@ func (e *inputError) Unwrap() []error { return []error{e.kind, errdefs.ErrNotSen
 // failed makes the error of a request that got no answer.
 func (r *request) failed(ctx context.Context, err error) error {
 	e := &Error{Method: r.method, Path: r.path, Err: err}
-	var input *inputError
-	var dial *dialError
+	_, refused := errors.AsType[*inputError](err)
+	_, undialed := errors.AsType[*dialError](err)
 	switch {
-	case errors.As(err, &input):
+	case refused:
 		return e
-	case errors.As(err, &dial):
+	case undialed:
 		e.kind, e.class = errdefs.ErrUnavailable, errdefs.ErrNotSent
 	default:
 		e.class = errdefs.ErrOutcomeUnknown
@@ -114,13 +114,11 @@ func (r *request) broken(err error) error {
 	if err == nil {
 		return nil
 	}
-	var already *Error
-	if errors.As(err, &already) {
+	if _, already := errors.AsType[*Error](err); already {
 		return err
 	}
 	e := &Error{Method: r.method, Path: r.path, Status: http.StatusOK, Err: err}
-	var engine *streams.EngineError
-	if errors.As(err, &engine) {
+	if engine, ok := errors.AsType[*streams.EngineError](err); ok {
 		e.Message, e.class = engine.Message, errdefs.ErrRefused
 		e.kind = streamKind(engine.Message)
 	}

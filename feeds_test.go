@@ -203,7 +203,7 @@ func FuzzRequests(f *testing.F) {
 			return
 		}
 		var wire bytes.Buffer
-		if err := c.httpRequest(r, "1.44").Write(&wire); err != nil {
+		if err := c.httpRequest(t.Context(), r, "1.44").Write(&wire); err != nil {
 			t.Fatal(err)
 		}
 		line, _, _ := strings.Cut(wire.String(), "\r\n")

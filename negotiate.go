@@ -77,7 +77,7 @@ func (c *Client) Ping(ctx context.Context) (*Ping, error) {
 // not well still says what it speaks.
 func (c *Client) ping(ctx context.Context, op string) (*Ping, error) {
 	r := newRequest(op)
-	resp, err := c.roundTrip(ctx, r, c.httpRequest(r, ""))
+	resp, err := c.roundTrip(ctx, r, c.httpRequest(ctx, r, ""))
 	if err != nil {
 		return nil, err
 	}
@@ -221,8 +221,8 @@ func (c *Client) forget(e *engine) {
 // outgrown tells whether a refusal is only about the version in use, so that another
 // negotiation can mend it.
 func outgrown(err error) bool {
-	var e *Error
-	if !errors.As(err, &e) || e.Status != http.StatusBadRequest {
+	e, ok := errors.AsType[*Error](err)
+	if !ok || e.Status != http.StatusBadRequest {
 		return false
 	}
 	return strings.Contains(e.Message, "client version") &&

@@ -2,6 +2,7 @@ package docker
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"io/fs"
@@ -47,6 +48,8 @@ func newRequest(op string, values ...string) *request {
 		return r
 	}
 	var path, raw strings.Builder
+	path.Grow(len(template) + len(values[0]))
+	raw.Grow(len(template) + len(values[0]))
 	for element := range strings.SplitSeq(template[1:], "/") {
 		path.WriteByte('/')
 		raw.WriteByte('/')
@@ -240,7 +243,7 @@ func (b *uploadBody) Close() error {
 }
 
 // httpRequest is the request on the wire, below the client's address and version.
-func (c *Client) httpRequest(r *request, version string) *http.Request {
+func (c *Client) httpRequest(ctx context.Context, r *request, version string) *http.Request {
 	prefix := c.host.path
 	if version != "" {
 		prefix += "/v" + version
@@ -255,10 +258,13 @@ func (c *Client) httpRequest(r *request, version string) *http.Request {
 	header := make(http.Header, len(c.header)+len(r.header))
 	maps.Copy(header, c.header)
 	maps.Copy(header, r.header)
-	req := &http.Request{
+	if r.body != nil {
+		ctx = context.WithValue(ctx, uploading{}, true)
+	}
+	req := (&http.Request{
 		Method: r.method, URL: u, Host: u.Host, Header: header,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-	}
+	}).WithContext(ctx)
 	if body := r.reader(); body != nil {
 		req.Body, req.ContentLength = body, r.length
 		if r.replay != nil {
@@ -279,5 +285,8 @@ func value[T any](p *T) T {
 
 // sortedKeys makes what is sent, and what is said of it, the same each time.
 func sortedKeys[V any](m map[string]V) []string {
+	if len(m) == 0 {
+		return nil
+	}
 	return slices.Sorted(maps.Keys(m))
 }

@@ -42,7 +42,7 @@ func (s *StatsStream) Close() error { return s.resp.Body.Close() }
 func (s *StatsStream) All() iter.Seq2[*Stats, error] {
 	return func(yield func(*Stats, error) bool) {
 		defer s.Close()
-		for sample, err := range streams.JSON[Stats](s.resp.Body) {
+		for sample, err := range streams.JSONLines[Stats](s.resp.Body) {
 			if err != nil {
 				yield(nil, s.req.broken(err))
 				return
@@ -72,7 +72,7 @@ func (c *Client) ContainerStatsOnce(ctx context.Context, id string, opts *Contai
 		return nil, err
 	}
 	defer c.discard(resp)
-	for sample, err := range streams.JSON[Stats](resp.Body) {
+	for sample, err := range streams.JSONLines[Stats](resp.Body) {
 		return &sample, r.broken(err)
 	}
 	return nil, r.broken(errdefs.Truncated(io.EOF))

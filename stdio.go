@@ -188,8 +188,7 @@ func (s *Stdio) output(run func() error) ([]byte, error) {
 		s.Stderr = &collected
 	}
 	err := run()
-	var exit *ExitError
-	if errors.As(err, &exit) {
+	if exit, ok := errors.AsType[*ExitError](err); ok {
 		exit.Stderr = collected.end()
 	}
 	return out.Bytes(), err

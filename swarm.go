@@ -25,8 +25,7 @@ func (r *request) setVersion(version ObjectVersion) {
 // conflicting gives the refusal of an update that is based on an old version its kind.
 // Engines answer it with status 500, so that only the words tell.
 func conflicting(err error) error {
-	var refused *Error
-	if errors.As(err, &refused) && strings.Contains(refused.Message, "update out of sequence") {
+	if refused, ok := errors.AsType[*Error](err); ok && strings.Contains(refused.Message, "update out of sequence") {
 		refused.kind = errdefs.ErrConflict
 	}
 	return err

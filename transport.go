@@ -8,8 +8,6 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
-	"net/http/httptrace"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -23,15 +21,39 @@ const (
 	maxResponseHeader  = 256 << 10
 )
 
-// newTransport makes the one transport of a client, for plain calls and upgrades alike.
-func newTransport(s *settings, h *host) *http.Transport {
-	d := &dialer{host: h, dial: s.dial, timeout: s.dialTimeout}
+// transport sends the requests of a client: uploads over connections of their own, since
+// their bodies cannot be sent again when a kept connection turns out to be dead.
+type transport struct{ calls, uploads *http.Transport }
+
+// uploading is the key of a context whose request is an upload.
+type uploading struct{}
+
+func newTransport(s *settings, h *host) *transport {
+	t := &transport{calls: newHTTPTransport(s, h, false), uploads: newHTTPTransport(s, h, true)}
+	t.uploads.DisableKeepAlives = true
+	return t
+}
+
+func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Context().Value(uploading{}) != nil {
+		return t.uploads.RoundTrip(r)
+	}
+	return t.calls.RoundTrip(r)
+}
+
+// newHTTPTransport makes the transport of plain calls and upgrades, or of uploads.
+func newHTTPTransport(s *settings, h *host, upload bool) *http.Transport {
+	d := &dialer{host: h, dial: s.dial, timeout: s.dialTimeout, upload: upload}
+	if d.timeout == 0 {
+		d.timeout = defaultDialTimeout
+	}
 	t := &http.Transport{
 		DialContext:            d.dialPlain,
 		DisableCompression:     true,
 		MaxIdleConnsPerHost:    maxIdleConns,
 		IdleConnTimeout:        idleTimeout,
 		MaxResponseHeaderBytes: maxResponseHeader,
+		TLSHandshakeTimeout:    max(d.timeout, 0), // of connections through a proxy
 		Protocols:              new(http.Protocols),
 	}
 	t.Protocols.SetHTTP1(true)
@@ -42,12 +64,6 @@ func newTransport(s *settings, h *host) *http.Transport {
 	}
 	if h.network == "tcp" && s.dial == nil {
 		t.Proxy = http.ProxyFromEnvironment
-	}
-	if d.timeout == 0 {
-		d.timeout = defaultDialTimeout
-	}
-	if d.timeout > 0 {
-		t.TLSHandshakeTimeout = d.timeout // of connections through a proxy
 	}
 	return t
 }
@@ -74,6 +90,7 @@ type dialer struct {
 	dial    DialFunc
 	tls     *tls.Config
 	timeout time.Duration
+	upload  bool
 }
 
 // dialPlain opens a connection to the host, or to the proxy that stands at addr.
@@ -84,7 +101,7 @@ func (d *dialer) dialPlain(ctx context.Context, network, addr string) (net.Conn,
 	if err != nil {
 		return nil, d.failed(ctx, err)
 	}
-	return &conn{Conn: raw}, nil
+	return &conn{raw, d.upload}, nil
 }
 
 // dialTLS opens a connection to the host and shakes hands.
@@ -95,7 +112,7 @@ func (d *dialer) dialTLS(ctx context.Context, network, addr string) (net.Conn, e
 	if err != nil {
 		return nil, d.failed(ctx, err)
 	}
-	secure := tls.Client(&conn{Conn: raw}, d.tls)
+	secure := tls.Client(&conn{raw, d.upload}, d.tls)
 	if err := secure.HandshakeContext(ctx); err != nil {
 		raw.Close()
 		return nil, d.failed(ctx, err)
@@ -160,8 +177,8 @@ func (e *dialError) Unwrap() error { return e.err }
 
 // hint says what most often causes such an error.
 func (e *dialError) hint() string {
-	var notTLS tls.RecordHeaderError
-	var badCert *tls.CertificateVerificationError
+	_, notTLS := errors.AsType[tls.RecordHeaderError](e.err)
+	_, badCert := errors.AsType[*tls.CertificateVerificationError](e.err)
 	switch {
 	case errors.Is(e.err, fs.ErrNotExist):
 		return "there is no socket: is the engine running, and is this its address?"
@@ -169,27 +186,27 @@ func (e *dialError) hint() string {
 		return "this user may not open the socket: is it in the docker group?"
 	case errors.Is(e.err, syscall.ECONNREFUSED):
 		return "nothing listens there: is the engine running?"
-	case errors.As(e.err, &notTLS):
+	case notTLS:
 		return "it does not speak TLS there"
-	case errors.As(e.err, &badCert):
+	case badCert:
 		return "its certificate is not one that the given authority signed for this name"
 	default:
 		return ""
 	}
 }
 
-// conn is a connection of the transport. During an upload it hides that the peer no
-// longer reads: an engine that refuses an upload early answers and hangs up, and its
-// answer is still to be read then. The transport would stop at the failed write and
-// lose the engine's words; so it learns of the end from its read instead.
+// conn is a connection of the transport. One for an upload hides that the peer no longer
+// reads: an engine that refuses an upload early answers and hangs up, and its answer is
+// still to be read then. The transport would stop at the failed write and lose the
+// engine's words; so it learns of the end from its read instead.
 type conn struct {
 	net.Conn
-	uploading atomic.Bool
+	upload bool
 }
 
 func (c *conn) Write(p []byte) (int, error) {
 	n, err := c.Conn.Write(p)
-	if err != nil && c.uploading.Load() && hungUp(err) {
+	if err != nil && c.upload && hungUp(err) {
 		return len(p), nil
 	}
 	return n, err
@@ -214,24 +231,4 @@ func (c *conn) CloseWrite() error {
 
 func hungUp(err error) bool {
 	return errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.ECONNABORTED)
-}
-
-// traceUpload marks the connection that an upload goes over, until done is called.
-func traceUpload(ctx context.Context) (traced context.Context, done func()) {
-	var used atomic.Pointer[conn]
-	trace := &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
-		nc := info.Conn
-		if secure, ok := nc.(*tls.Conn); ok {
-			nc = secure.NetConn()
-		}
-		if c, ok := nc.(*conn); ok {
-			c.uploading.Store(true)
-			used.Store(c)
-		}
-	}}
-	return httptrace.WithClientTrace(ctx, trace), func() {
-		if c := used.Load(); c != nil {
-			c.uploading.Store(false)
-		}
-	}
 }

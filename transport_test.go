@@ -228,14 +228,14 @@ func TestProxyIsForNetworkHostsOnly(t *testing.T) {
 		}
 	})
 	c := serve(t, "unix", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "{}") }), pinned)
-	require.Nil(t, c.transport.Proxy)
+	require.Nil(t, c.transport.calls.Proxy)
 	_, err := c.Version(t.Context())
 	require.NoError(t, err)
 	require.Zero(t, hits.Load())
 	own, err := New(WithHost("tcp://h:1"), WithDialer(func(context.Context, string, string) (net.Conn, error) { return nil, io.EOF }))
 	require.NoError(t, err)
-	require.Nil(t, own.transport.Proxy)
-	require.NotNil(t, proxy.transport.Proxy)
+	require.Nil(t, own.transport.calls.Proxy)
+	require.NotNil(t, proxy.transport.calls.Proxy)
 }
 
 // The handshake of an upgrade ends with its context, wherever it stands.

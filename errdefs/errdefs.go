@@ -103,6 +103,9 @@ func Cancelled(ctx context.Context) error {
 	if cause != err {
 		err = fmt.Errorf("%w: %w", err, cause)
 	}
+	if ctx.Err() == context.DeadlineExceeded {
+		return &wrapped{class: late{}, err: err}
+	}
 	return &wrapped{class: ErrCancelled, err: err}
 }
 
@@ -142,6 +145,7 @@ type (
 	outcomeUnknown   struct{}
 	truncated        struct{}
 	cancelled        struct{}
+	late             struct{}
 )
 
 func (invalidArgument) Error() string  { return "invalid argument" }
@@ -159,9 +163,13 @@ func (refused) Error() string          { return "refused" }
 func (outcomeUnknown) Error() string   { return "outcome unknown" }
 func (truncated) Error() string        { return "truncated" }
 func (cancelled) Error() string        { return "cancelled" }
+func (late) Error() string             { return "cancelled" }
 
 func (notImplemented) Is(target error) bool { return target == errors.ErrUnsupported }
 func (truncated) Is(target error) bool      { return target == io.ErrUnexpectedEOF }
+
+// late is ErrCancelled for a deadline, which containerd and moby count apart.
+func (late) Is(target error) bool { return target == ErrCancelled }
 
 // The marker methods of containerd's and moby's error packages.
 

@@ -135,5 +135,5 @@ func ExampleConn() {
 	_, err := conn.Read(make([]byte, 10))
 	fmt.Println(err, errors.Is(err, errdefs.ErrCancelled))
 	// Output:
-	// the user pressed Ctrl-C true
+	// context canceled: the user pressed Ctrl-C true
 }

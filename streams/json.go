@@ -1,7 +1,6 @@
 package streams
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,12 +20,25 @@ import (
 // JSON, from a proxy perhaps, is an error that quotes it. The sequence is for one loop; r is
 // read ahead and not closed.
 func JSON[T any](r io.Reader) iter.Seq2[T, error] {
+	return decodeJSON[T](r, false)
+}
+
+// JSONLines is [JSON] for a stream whose values end their lines, as those of the engine's
+// feeds do, and a T that refuses what is not one whole value, as all do that leave their
+// decoding to [encoding/json]. It is faster; values that do not end their lines are
+// decoded all the same.
+func JSONLines[T any](r io.Reader) iter.Seq2[T, error] {
+	return decodeJSON[T](r, true)
+}
+
+func decodeJSON[T any](r io.Reader, lines bool) iter.Seq2[T, error] {
 	v := new(T)
-	values := newValues(r, func(value []byte) error {
+	values := newValues(r, func(value []byte, mayBeError bool) error {
 		var zero T
 		*v = zero
-		return unmarshal(value, v)
+		return unmarshal(value, v, mayBeError)
 	})
+	values.lines = lines
 	return func(yield func(T, error) bool) {
 		defer values.close()
 		for {
@@ -46,8 +58,8 @@ func JSON[T any](r io.Reader) iter.Seq2[T, error] {
 	}
 }
 
-func unmarshal(value []byte, v any) error {
-	if bytes.Contains(value, []byte(`"error`)) {
+func unmarshal(value []byte, v any, mayBeError bool) error {
+	if mayBeError {
 		if err := errorRecord(value); err != nil {
 			return err
 		}
@@ -67,11 +79,12 @@ func unmarshal(value []byte, v any) error {
 // values reads a stream of JSON values one after the other.
 type values struct {
 	r      *jsonscan.Reader
-	decode func(value []byte) error
+	decode func(value []byte, mayBeError bool) error
+	lines  bool // most values end their lines, and decode checks them
 	err    error
 }
 
-func newValues(r io.Reader, decode func([]byte) error) *values {
+func newValues(r io.Reader, decode func([]byte, bool) error) *values {
 	return &values{r: jsonscan.NewReader(r, 0), decode: decode}
 }
 
@@ -84,11 +97,20 @@ func (v *values) next() error {
 }
 
 func (v *values) read() error {
-	value, err := v.r.Next()
+	if v.lines {
+		if value, err := v.r.NextLine(); err == nil && v.decode(value, v.r.MayBeError()) == nil {
+			return nil
+		}
+		return v.readOne(v.r.Again())
+	}
+	return v.readOne(v.r.Next())
+}
+
+func (v *values) readOne(value []byte, err error) error {
 	if err != nil {
 		return v.readError(err)
 	}
-	if err := v.decode(value); err != nil {
+	if err := v.decode(value, v.r.MayBeError()); err != nil {
 		return v.decodeError(value, err)
 	}
 	return nil

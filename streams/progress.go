@@ -35,6 +35,7 @@ type Progress func(Message)
 func Messages(r io.Reader) iter.Seq2[Message, error] {
 	d := &messageDecoder{}
 	values := newValues(r, d.decode)
+	values.lines = true
 	return func(yield func(Message, error) bool) {
 		defer values.close()
 		for {
@@ -60,7 +61,7 @@ type messageDecoder struct {
 	texts jsonscan.Strings
 }
 
-func (d *messageDecoder) decode(value []byte) error {
+func (d *messageDecoder) decode(value []byte, _ bool) error {
 	d.m = Message{}
 	d.s.Reset(value)
 	defer d.s.Reset(nil) // holds no buffer while it waits

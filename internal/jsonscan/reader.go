@@ -2,9 +2,11 @@ package jsonscan
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"math/bits"
 	"strconv"
 
 	"github.com/cleat-go/docker/errdefs"
@@ -41,9 +43,10 @@ type Reader struct {
 	err   error
 
 	// The value in progress.
-	n      int // bytes looked at
-	depth  int
-	quoted bool // inside a string
+	n       int // bytes looked at
+	depth   int
+	quoted  bool // inside a string
+	suspect bool // a string of the outermost object begins with error
 }
 
 // NewReader returns a Reader. A value of more than limit bytes is an error; 0 means [DefaultLimit].
@@ -88,6 +91,35 @@ func (r *Reader) Next() ([]byte, error) {
 		}
 	}
 	return nil, r.err
+}
+
+// MayBeError tells whether the last value has a field whose name begins with error; it
+// may say so of a value that has none.
+func (r *Reader) MayBeError() bool { return r.suspect }
+
+// NextLine is Next for values that mostly end their lines: an object is taken to end with
+// its line. Where that is no JSON, Again returns what Next would have.
+func (r *Reader) NextLine() ([]byte, error) {
+	r.buf.Discard(r.done)
+	r.done, r.n = 0, 0
+	if r.err == nil {
+		r.skipSeparators()
+		data := r.buf.Unread()
+		if end := bytes.IndexByte(data, '\n'); end > 0 && end <= r.limit {
+			line := bytes.TrimRight(data[:end], " \r\t")
+			if line[0] == '{' && line[len(line)-1] == '}' {
+				r.done, r.suspect = len(line), bytes.Contains(line, []byte(`"error`))
+				return line[:len(line):len(line)], nil
+			}
+		}
+	}
+	return r.Next()
+}
+
+// Again is Next from where the last value began.
+func (r *Reader) Again() ([]byte, error) {
+	r.done = 0
+	return r.Next()
 }
 
 // Reject returns the error for a last value that is JSON by chance only, such as the number
@@ -157,16 +189,16 @@ func (r *Reader) scan(data []byte) bool {
 func (r *Reader) scanNested(data []byte) bool {
 	i, depth := r.n, r.depth
 	if i == 0 {
-		depth, r.quoted = 0, false
+		depth, r.quoted, r.suspect = 0, false, false
 	}
 	for i < len(data) {
 		if r.quoted {
-			end := bytes.IndexByte(data[i:], '"')
-			if end < 0 {
+			i = closingQuote(data, i)
+			if i < 0 {
 				i = len(data)
 				break
 			}
-			i += end + 1
+			i++
 			if r.quoted = escaped(data[:i-1]); !r.quoted && depth == 0 {
 				r.n = i
 				return true
@@ -178,6 +210,9 @@ func (r *Reader) scanNested(data []byte) bool {
 		switch c {
 		case '"':
 			r.quoted = true
+			if depth == 1 && (len(data)-i < 5 || string(data[i:i+5]) == "error") {
+				r.suspect = true
+			}
 		case '{', '[':
 			depth++
 		case '}', ']':
@@ -189,6 +224,26 @@ func (r *Reader) scanNested(data []byte) bool {
 	}
 	r.n, r.depth = i, depth
 	return false
+}
+
+// closingQuote returns the place of the next quote in data from i on, or -1. Most strings
+// are short, for which this is faster than a call.
+func closingQuote(data []byte, i int) int {
+	for range 4 {
+		if i+8 > len(data) {
+			break
+		}
+		x := binary.LittleEndian.Uint64(data[i:]) ^ ('"' * lows)
+		if found := (x - lows) &^ x & highs; found != 0 {
+			return i + bits.TrailingZeros64(found)/8
+		}
+		i += 8
+	}
+	n := bytes.IndexByte(data[i:], '"')
+	if n < 0 {
+		return -1
+	}
+	return i + n
 }
 
 // escaped reports whether text ends with an odd number of backslashes.

@@ -23,6 +23,8 @@
 package jsonscan
 
 import (
+	"encoding/binary"
+	"math/bits"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -342,9 +344,7 @@ func isDigit(c byte) bool { return c-'0' <= 9 }
 func (s *Scanner) text() (text []byte, plain bool) {
 	start := s.pos + 1
 	i := start
-	for i < len(s.data) && ordinary[s.data[i]] {
-		i++
-	}
+	i = s.skipOrdinary(i)
 	if i < len(s.data) && s.data[i] == '"' {
 		s.pos = i + 1
 		return s.data[start:i], true
@@ -371,7 +371,7 @@ func (s *Scanner) oddText(start, i int) ([]byte, bool) {
 			s.fail("control character in a string")
 			return nil, true
 		default:
-			i++
+			i = s.skipOrdinary(i + 1)
 		}
 	}
 	if i >= len(s.data) {
@@ -391,3 +391,29 @@ var ordinary = func() (t [256]bool) {
 	}
 	return t
 }()
+
+const (
+	lows  = 0x0101010101010101
+	highs = 0x8080808080808080
+)
+
+// skipOrdinary returns the place of the next byte from i on that is not ordinary.
+func (s *Scanner) skipOrdinary(i int) int {
+	for i+8 <= len(s.data) {
+		if odd := oddBytes(binary.LittleEndian.Uint64(s.data[i:])); odd != 0 {
+			i += bits.TrailingZeros64(odd) / 8
+			break
+		}
+		i += 8
+	}
+	for i < len(s.data) && ordinary[s.data[i]] {
+		i++
+	}
+	return i
+}
+
+// oddBytes has the high bit of each byte set that is not ordinary, and perhaps of later ones.
+func oddBytes(x uint64) uint64 {
+	quote, slash := x^('"'*lows), x^('\\'*lows)
+	return (x | (x-' '*lows)&^x | (quote-lows)&^quote | (slash-lows)&^slash) & highs
+}

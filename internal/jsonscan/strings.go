@@ -1,6 +1,7 @@
 package jsonscan
 
 import (
+	"encoding/binary"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -13,7 +14,8 @@ const (
 // Strings turns bytes into strings, without allocating for texts that it holds.
 // It is bounded in the number and the length of its texts. The zero value is ready.
 type Strings struct {
-	texts map[string]string
+	texts  map[string]string
+	recent [64]string // of the texts, by hash
 }
 
 // Intern returns string(b). A full table starts again from nothing.
@@ -21,7 +23,12 @@ func (t *Strings) Intern(b []byte) string {
 	if len(b) == 0 || len(b) > maxTextLen {
 		return string(b)
 	}
+	recent := &t.recent[hash(b)%uint32(len(t.recent))]
+	if *recent == string(b) {
+		return *recent
+	}
 	if text, ok := t.texts[string(b)]; ok {
+		*recent = text
 		return text
 	}
 	switch {
@@ -32,7 +39,20 @@ func (t *Strings) Intern(b []byte) string {
 	}
 	text := string(b)
 	t.texts[text] = text
+	*recent = text
 	return text
+}
+
+// hash mixes the length and the last bytes of a text.
+func hash(b []byte) uint32 {
+	if len(b) >= 8 {
+		return uint32((binary.LittleEndian.Uint64(b[len(b)-8:]) ^ uint64(len(b))) * 0x9e3779b97f4a7c15 >> 40)
+	}
+	h := uint32(len(b))
+	for _, c := range b {
+		h = h*31 + uint32(c)
+	}
+	return h
 }
 
 // escapeLen returns the length of the escape that b starts with, or 0 if it is none.

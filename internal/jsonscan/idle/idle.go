@@ -77,7 +77,7 @@ func (b *Buffer) Fill() error {
 		b.end += n
 		b.err = err
 		if n > 0 {
-			b.busy = n == len(room) || n >= Size/2
+			b.busy = n == len(room)
 			return nil
 		}
 		if err != nil {
