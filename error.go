@@ -153,11 +153,11 @@ func (r *request) refusal(resp *http.Response) error {
 	defer resp.Body.Close()
 	e := &Error{Method: r.method, Path: r.path, Status: resp.StatusCode, class: errdefs.ErrRefused}
 	e.kind = errdefs.FromStatus(resp.StatusCode)
-	text, err := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
-	if err != nil && len(text) == 0 {
+	var text bytes.Buffer
+	if _, err := text.ReadFrom(io.LimitReader(resp.Body, maxErrorBody)); err != nil && text.Len() == 0 {
 		e.Err = err
 	}
-	e.Message = refusalMessage(text)
+	e.Message = refusalMessage(text.Bytes())
 	if to := resp.Header.Get("Location"); e.Message == "" && to != "" && resp.StatusCode/100 == 3 {
 		e.Message = "redirected, which is not followed: not a Docker Engine?"
 	}

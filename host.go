@@ -14,6 +14,7 @@ type host struct {
 	scheme    string // http or https
 	authority string // of the requests: the Host header
 	path      string // before the version's prefix
+	portless  string // the name or address of a tcp host that was given without a port
 }
 
 // localAuthority is the Host header of requests to sockets and pipes, whose own names
@@ -66,19 +67,17 @@ func parseNetworkHost(text, scheme string) (*host, error) {
 			return nil, invalid("the host %q has a dotted path", text)
 		}
 	}
-	port := u.Port()
-	switch {
+	switch port := u.Port(); {
 	case port != "":
+		h.addr = net.JoinHostPort(u.Hostname(), port)
 	case scheme == "tcp":
-		port = "2375"
-	case scheme == "http":
-		port = "80"
-	default:
-		port = "443"
-	}
-	h.addr = net.JoinHostPort(u.Hostname(), port)
-	if u.Port() == "" && scheme == "tcp" {
+		h.portless = u.Hostname()
+		h.addr = net.JoinHostPort(h.portless, "2375")
 		h.authority = h.addr
+	case scheme == "http":
+		h.addr = net.JoinHostPort(u.Hostname(), "80")
+	default:
+		h.addr = net.JoinHostPort(u.Hostname(), "443")
 	}
 	if scheme == "https" {
 		h.scheme = "https"
@@ -96,8 +95,8 @@ func (h *host) secured() (*host, error) {
 	}
 	s := *h
 	s.scheme = "https"
-	if u, err := url.Parse(h.text); err == nil && u.Port() == "" && u.Scheme == "tcp" {
-		s.addr = net.JoinHostPort(u.Hostname(), "2376")
+	if h.portless != "" {
+		s.addr = net.JoinHostPort(h.portless, "2376")
 		s.authority = s.addr
 	}
 	return &s, nil

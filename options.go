@@ -13,8 +13,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/docker/go-connections/tlsconfig"
 )
 
 // Option is a setting of a client, given to [New].
@@ -70,7 +68,7 @@ func WithTLSConfig(config *tls.Config) Option {
 
 // WithTLSPEM speaks mutual TLS to a tcp host with PEM texts that are held in memory.
 // Without a ca the system's roots verify the engine; cert and key go together and may
-// both be empty.
+// both be nil.
 func WithTLSPEM(ca, cert, key []byte) Option {
 	return func(s *settings) error {
 		config, err := tlsFromPEM(ca, cert, key)
@@ -169,17 +167,22 @@ func (s *settings) fromEnvironment() error {
 	if strings.HasPrefix(s.host, "unix:") || strings.HasPrefix(s.host, "npipe:") {
 		return nil
 	}
-	config, err := tlsconfig.Client(tlsconfig.Options{
-		CAFile:             filepath.Join(dir, "ca.pem"),
-		CertFile:           filepath.Join(dir, "cert.pem"),
-		KeyFile:            filepath.Join(dir, "key.pem"),
-		ExclusiveRootPools: true,
-	})
-	if err != nil {
-		return invalid("TLS is asked for by the environment and its certificates cannot be used: %v", err)
-	}
+	config, err := tlsFromFolder(dir)
 	s.tls = config
-	return nil
+	return err
+}
+
+// tlsFromFolder reads the three files that the docker command reads.
+func tlsFromFolder(dir string) (*tls.Config, error) {
+	var texts [3][]byte
+	for i, name := range []string{"ca.pem", "cert.pem", "key.pem"} {
+		text, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			return nil, invalid("TLS is asked for by the environment and its certificates cannot be read: %v", err)
+		}
+		texts[i] = text
+	}
+	return tlsFromPEM(texts[0], texts[1], texts[2])
 }
 
 // defaultHost is the socket or pipe of an engine that runs where it was installed.
@@ -192,13 +195,13 @@ func defaultHost() string {
 
 func tlsFromPEM(ca, cert, key []byte) (*tls.Config, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
-	if len(ca) > 0 {
+	if ca != nil {
 		config.RootCAs = x509.NewCertPool()
 		if !config.RootCAs.AppendCertsFromPEM(ca) {
 			return nil, invalid("the certificate authority has no certificate in PEM form")
 		}
 	}
-	if len(cert) > 0 || len(key) > 0 {
+	if cert != nil || key != nil {
 		pair, err := tls.X509KeyPair(cert, key)
 		if err != nil {
 			return nil, invalid("the client certificate cannot be used: %v", err)

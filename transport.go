@@ -8,10 +8,9 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"strings"
 	"syscall"
 	"time"
-
-	"github.com/docker/go-connections/sockets"
 )
 
 const (
@@ -143,15 +142,6 @@ func (d *dialer) open(ctx context.Context, network, addr string) (net.Conn, erro
 	return nd.DialContext(ctx, network, addr)
 }
 
-// openPipe opens a named pipe of Windows; elsewhere it is an error.
-func openPipe(ctx context.Context, addr string) (net.Conn, error) {
-	var t http.Transport
-	if err := sockets.ConfigureTransport(&t, "npipe", addr); err != nil {
-		return nil, err
-	}
-	return t.DialContext(ctx, "npipe", addr)
-}
-
 func (d *dialer) failed(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause == errDialTimeout {
 		err = cause
@@ -177,8 +167,7 @@ func (e *dialError) Unwrap() error { return e.err }
 
 // hint says what most often causes such an error.
 func (e *dialError) hint() string {
-	_, notTLS := errors.AsType[tls.RecordHeaderError](e.err)
-	_, badCert := errors.AsType[*tls.CertificateVerificationError](e.err)
+	text := e.err.Error()
 	switch {
 	case errors.Is(e.err, fs.ErrNotExist):
 		return "there is no socket: is the engine running, and is this its address?"
@@ -186,9 +175,9 @@ func (e *dialError) hint() string {
 		return "this user may not open the socket: is it in the docker group?"
 	case errors.Is(e.err, syscall.ECONNREFUSED):
 		return "nothing listens there: is the engine running?"
-	case notTLS:
+	case strings.HasPrefix(text, "tls: first record does not look like a TLS handshake"):
 		return "it does not speak TLS there"
-	case badCert:
+	case strings.HasPrefix(text, "tls: failed to verify certificate"):
 		return "its certificate is not one that the given authority signed for this name"
 	default:
 		return ""

@@ -25,7 +25,7 @@ func TestParseHost(t *testing.T) {
 		"unix:///var/run/docker.sock":    {network: "unix", addr: "/var/run/docker.sock", scheme: "http", authority: "docker"},
 		"unix://relative.sock":           {network: "unix", addr: "relative.sock", scheme: "http", authority: "docker"},
 		"npipe:////./pipe/docker_engine": {network: "npipe", addr: `\\.\pipe\docker_engine`, scheme: "http", authority: "docker"},
-		"tcp://h":                        {network: "tcp", addr: "h:2375", scheme: "http", authority: "h:2375"},
+		"tcp://h":                        {network: "tcp", addr: "h:2375", scheme: "http", authority: "h:2375", portless: "h"},
 		"tcp://h:1":                      {network: "tcp", addr: "h:1", scheme: "http", authority: "h:1"},
 		"tcp://[::1]:1/base/path/":       {network: "tcp", addr: "[::1]:1", scheme: "http", authority: "[::1]:1", path: "/base/path"},
 		"http://h":                       {network: "tcp", addr: "h:80", scheme: "http", authority: "h"},
@@ -36,6 +36,10 @@ func TestParseHost(t *testing.T) {
 		want.text = text
 		require.Equal(t, &want, got)
 	}
+	secured, err := (&host{text: "tcp://h", network: "tcp", addr: "h:2375", scheme: "http", authority: "h:2375", portless: "h"}).secured()
+	require.NoError(t, err)
+	require.Equal(t, "h:2376", secured.addr)
+	require.Equal(t, "https", secured.scheme)
 	for _, bad := range []string{
 		"", "/var/run/docker.sock", "unix://", "unix:///", "npipe://", "tcp://", "tcp://:2375", "ftp://h", "tcp://h?x=1",
 		"tcp://h#f", "tcp://u:p@h", "tcp://h:1/../x", "tcp://h:port", "unix:///a b", "unix:///a\nb", "tcp://h\x00",
@@ -43,7 +47,7 @@ func TestParseHost(t *testing.T) {
 		_, err := parseHost(bad)
 		errorsIs(t, err, errdefs.ErrInvalidArgument)
 	}
-	_, err := parseHost("tcp://user:s3cret@h:1")
+	_, err = parseHost("tcp://user:s3cret@h:1")
 	require.NotContains(t, err.Error(), "s3cret")
 	_, err = parseHost("ssh://user@h")
 	errorsIs(t, err, errors.ErrUnsupported)
