@@ -105,10 +105,11 @@ func (h *engineHost) prepare() (version string, err error) {
 	if err != nil {
 		return "", err
 	}
-	_, err = c.ImageImport(ctx, rootfs, &ImageImportOptions{
-		Reference: baseImage, Changes: []string{`CMD ["sh"]`, "ENV PATH=/bin"},
-	})
-	return version, err
+	id, err := c.ImageImport(ctx, rootfs, &ImageImportOptions{Changes: []string{`CMD ["sh"]`, "ENV PATH=/bin"}})
+	if err != nil {
+		return "", err
+	}
+	return version, c.ImageTag(ctx, id, baseImage)
 }
 
 // busyboxRootfs is a tar of the machine's own busybox, which has to be a static one.

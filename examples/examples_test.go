@@ -238,7 +238,7 @@ func TestQuickstartWithoutEngine(t *testing.T) {
 	defer other.Close()
 	for want, env := range map[string][]string{
 		"status 404":                       {"DOCKER_HOST=" + strings.Replace(other.URL, "http", "tcp", 1)},
-		"its certificates cannot be used":  {"DOCKER_HOST=tcp://127.0.0.1:1", "DOCKER_TLS_VERIFY=1", "DOCKER_CERT_PATH=/nonexistent"},
+		"its certificates cannot be read":  {"DOCKER_HOST=tcp://127.0.0.1:1", "DOCKER_TLS_VERIFY=1", "DOCKER_CERT_PATH=/nonexistent"},
 		`the unknown scheme "carrier-pig"`: {"DOCKER_HOST=carrier-pig://home"},
 	} {
 		got := start(t, env, "quickstart")

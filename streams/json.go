@@ -33,10 +33,11 @@ func JSONLines[T any](r io.Reader) iter.Seq2[T, error] {
 
 func decodeJSON[T any](r io.Reader, lines bool) iter.Seq2[T, error] {
 	v := new(T)
-	values := newValues(r, func(value []byte, mayBeError bool) error {
+	var values *values
+	values = newValues(r, func(value []byte) error {
 		var zero T
 		*v = zero
-		return unmarshal(value, v, mayBeError)
+		return unmarshal(value, v, values.r.MayBeError(value))
 	})
 	values.lines = lines
 	return func(yield func(T, error) bool) {
@@ -79,12 +80,12 @@ func unmarshal(value []byte, v any, mayBeError bool) error {
 // values reads a stream of JSON values one after the other.
 type values struct {
 	r      *jsonscan.Reader
-	decode func(value []byte, mayBeError bool) error
+	decode func(value []byte) error
 	lines  bool // most values end their lines, and decode checks them
 	err    error
 }
 
-func newValues(r io.Reader, decode func([]byte, bool) error) *values {
+func newValues(r io.Reader, decode func([]byte) error) *values {
 	return &values{r: jsonscan.NewReader(r, 0), decode: decode}
 }
 
@@ -98,7 +99,7 @@ func (v *values) next() error {
 
 func (v *values) read() error {
 	if v.lines {
-		if value, err := v.r.NextLine(); err == nil && v.decode(value, v.r.MayBeError()) == nil {
+		if value, err := v.r.NextLine(); err == nil && v.decode(value) == nil {
 			return nil
 		}
 		return v.readOne(v.r.Again())
@@ -110,7 +111,7 @@ func (v *values) readOne(value []byte, err error) error {
 	if err != nil {
 		return v.readError(err)
 	}
-	if err := v.decode(value, v.r.MayBeError()); err != nil {
+	if err := v.decode(value); err != nil {
 		return v.decodeError(value, err)
 	}
 	return nil

@@ -61,7 +61,7 @@ type messageDecoder struct {
 	texts jsonscan.Strings
 }
 
-func (d *messageDecoder) decode(value []byte, _ bool) error {
+func (d *messageDecoder) decode(value []byte) error {
 	d.m = Message{}
 	d.s.Reset(value)
 	defer d.s.Reset(nil) // holds no buffer while it waits

@@ -274,7 +274,7 @@ func TestTarAbandoned(t *testing.T) {
 			requireClosed(t, dir)
 		}
 	}
-	require.Equal(t, before, runtime.NumGoroutine())
+	require.LessOrEqual(t, runtime.NumGoroutine(), before)
 }
 
 // Close does not wait for a read that hangs; that read closes when it ends.

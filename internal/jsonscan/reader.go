@@ -47,6 +47,7 @@ type Reader struct {
 	depth   int
 	quoted  bool // inside a string
 	suspect bool // a string of the outermost object begins with error
+	line    bool // the last value was taken by its line, and not looked at
 }
 
 // NewReader returns a Reader. A value of more than limit bytes is an error; 0 means [DefaultLimit].
@@ -93,9 +94,11 @@ func (r *Reader) Next() ([]byte, error) {
 	return nil, r.err
 }
 
-// MayBeError tells whether the last value has a field whose name begins with error; it
-// may say so of a value that has none.
-func (r *Reader) MayBeError() bool { return r.suspect }
+// MayBeError tells whether value, which is the last, has a field whose name begins with
+// error; it may say so of a value that has none.
+func (r *Reader) MayBeError(value []byte) bool {
+	return r.suspect || r.line && bytes.Contains(value, []byte(`"error`))
+}
 
 // NextLine is Next for values that mostly end their lines: an object is taken to end with
 // its line. Where that is no JSON, Again returns what Next would have.
@@ -108,7 +111,7 @@ func (r *Reader) NextLine() ([]byte, error) {
 		if end := bytes.IndexByte(data, '\n'); end > 0 && end <= r.limit {
 			line := bytes.TrimRight(data[:end], " \r\t")
 			if line[0] == '{' && line[len(line)-1] == '}' {
-				r.done, r.suspect = len(line), bytes.Contains(line, []byte(`"error`))
+				r.done, r.suspect, r.line = len(line), false, true
 				return line[:len(line):len(line)], nil
 			}
 		}
@@ -189,7 +192,7 @@ func (r *Reader) scan(data []byte) bool {
 func (r *Reader) scanNested(data []byte) bool {
 	i, depth := r.n, r.depth
 	if i == 0 {
-		depth, r.quoted, r.suspect = 0, false, false
+		depth, r.quoted, r.suspect, r.line = 0, false, false, false
 	}
 	for i < len(data) {
 		if r.quoted {
