@@ -69,6 +69,9 @@ var containerCalls = []*call{
 		return readAll(a)
 	}),
 	plain("PUT /containers/{id}/archive", client.ContainerCopyTo),
+	special("ContainerWriteFile", "PUT /containers/{id}/archive", func(k kit, _ *none) (any, error) {
+		return nil, k.ContainerWriteFile(k.ctx, "container", "/etc/file", []byte("text"), 0)
+	}),
 	special("ExecCreate", "POST /containers/{id}/exec", func(k kit, in *docker.ExecCreateOptions) (any, error) {
 		return k.ExecCreate(k.ctx, "sample", []string{"program"}, in)
 	}),
