@@ -333,48 +333,31 @@ func TestEngineCancel(t *testing.T) {
 	engines(t, func(t *testing.T, c *Client) {
 		id := started(t, c, nil, "sh", "-c", "echo ready; sleep 1000")
 		hears(t, c, id, "ready")
-		copied := func(o *streams.Output, err error) error {
-			if err != nil {
-				return err
-			}
-			return o.Copy(nil, nil)
-		}
 		for name, call := range map[string]func(ctx context.Context) error{
 			"logs": func(ctx context.Context) error {
-				return copied(c.ContainerLogs(ctx, id, &ContainerLogsOptions{Follow: true}))
+				logs, err := c.ContainerLogs(ctx, id, &ContainerLogsOptions{Follow: true})
+				if err != nil {
+					return err
+				}
+				return logs.Copy(nil, nil)
 			},
-			"attach": func(ctx context.Context) error {
-				stream, err := c.ContainerAttach(ctx, id, nil)
-				require.NoError(t, err)
-				return stream.Copy(nil, nil)
-			},
-			"websocket": func(ctx context.Context) error {
-				stream, err := c.ContainerAttachWebsocket(ctx, id, nil)
-				require.NoError(t, err)
-				return stream.Copy(nil, nil)
-			},
+			"attach":    func(ctx context.Context) error { return copied(c.ContainerAttach(ctx, id, nil)) },
+			"websocket": func(ctx context.Context) error { return copied(c.ContainerAttachWebsocket(ctx, id, nil)) },
 			"events": func(ctx context.Context) error {
 				return drained(c.Events(ctx, &EventsOptions{Filters: ours(t), Retry: RetryForever}))
 			},
-			"stats": func(ctx context.Context) error {
-				feed, err := c.ContainerStats(ctx, id)
-				require.NoError(t, err)
-				for _, err := range feed.All() {
-					if err != nil {
-						return err
-					}
-				}
-				return nil
-			},
+			"stats": func(ctx context.Context) error { return sampled(c.ContainerStats(ctx, id)) },
 			"wait": func(ctx context.Context) error {
 				exit, err := c.ContainerWait(ctx, id, nil)
-				require.NoError(t, err)
+				if err != nil {
+					return err
+				}
 				_, err = exit.Code()
 				return err
 			},
 			"exec": func(ctx context.Context) error { return c.ContainerExec(ctx, id, "sleep", "1000").Run() },
 			"stop": func(ctx context.Context) error {
-				return c.ContainerStop(ctx, id, &ContainerStopOptions{Timeout: seconds(5)})
+				return c.ContainerStop(ctx, id, &ContainerStopOptions{Timeout: seconds(60)})
 			},
 		} {
 			t.Run(name, func(t *testing.T) { cancels(t, call) })
@@ -401,6 +384,25 @@ func cancels(t *testing.T, call func(ctx context.Context) error) {
 }
 
 func drained(feed *EventStream, err error) error {
+	if err != nil {
+		return err
+	}
+	for _, err := range feed.All() {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func copied(stream *AttachStream, err error) error {
+	if err != nil {
+		return err
+	}
+	return stream.Copy(nil, nil)
+}
+
+func sampled(feed *StatsStream, err error) error {
 	if err != nil {
 		return err
 	}

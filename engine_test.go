@@ -32,9 +32,6 @@ import (
 // imported where an engine lacks it.
 const baseImage = "busybox:local"
 
-// podmanSkips are the tests that podman cannot pass, and why.
-var podmanSkips = map[string]string{}
-
 // engineHost is an engine to test on.
 type engineHost struct {
 	name   string // of its subtests

@@ -418,8 +418,14 @@ func TestRoundTrip(t *testing.T) {
 		require.NoError(t, Extract(r, openRoot(t, to), nil))
 		require.NoError(t, r.Close())
 		require.Equal(t, snapshot(t, from), snapshot(t, to))
-		again := readAll(t, tarDir(t, to, nil))
-		require.Equal(t, readAll(t, tarDir(t, from, nil)), again)
+		// A link's time is that of its making, which may be another second.
+		noLinkTimes := &WriteOptions{Header: func(h *tar.Header) (bool, error) {
+			if h.Typeflag == tar.TypeSymlink {
+				h.ModTime = day
+			}
+			return true, nil
+		}}
+		require.True(t, bytes.Equal(readAll(t, tarDir(t, from, noLinkTimes)), readAll(t, tarDir(t, to, noLinkTimes))))
 		requireClosed(t, from)
 	}
 }
