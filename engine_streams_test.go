@@ -341,8 +341,8 @@ func TestEngineCancel(t *testing.T) {
 				}
 				return logs.Copy(nil, nil)
 			},
-			"attach":    func(ctx context.Context) error { return copied(c.ContainerAttach(ctx, id, nil)) },
-			"websocket": func(ctx context.Context) error { return copied(c.ContainerAttachWebsocket(ctx, id, nil)) },
+			"attach":    func(ctx context.Context) error { return copiedFrom(c.ContainerAttach(ctx, id, nil)) },
+			"websocket": func(ctx context.Context) error { return copiedFrom(c.ContainerAttachWebsocket(ctx, id, nil)) },
 			"events": func(ctx context.Context) error {
 				return drained(c.Events(ctx, &EventsOptions{Filters: ours(t), Retry: RetryForever}))
 			},
@@ -395,7 +395,7 @@ func drained(feed *EventStream, err error) error {
 	return nil
 }
 
-func copied(stream *AttachStream, err error) error {
+func copiedFrom(stream *AttachStream, err error) error {
 	if err != nil {
 		return err
 	}
