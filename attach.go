@@ -85,8 +85,8 @@ func (c *Client) attach(ctx context.Context, r *request, tty func() (bool, error
 //docker:operation GET /containers/{id}/attach/ws
 func (c *Client) ContainerAttachWebsocket(ctx context.Context, id string, opts *ContainerAttachOptions) (*AttachStream, error) {
 	o, r := value(opts), newRequest("GET /containers/{id}/attach/ws", id)
-	if opts == nil {
-		o.NoStream = false
+	if e, err := c.engine(ctx); err == nil && e.version >= 42 && !o.Stdout && !o.Stderr {
+		o.Stdout, o.Stderr = true, true // older engines carry all streams, asked for or not
 	}
 	r.set("logs", o.Logs)
 	r.set("stream", !o.NoStream)

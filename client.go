@@ -267,22 +267,17 @@ type body struct {
 	ctx context.Context
 }
 
+// Read gives nothing that comes after the end of the context: an engine that sees its
+// caller go may still end the answer as if it were whole.
 func (b *body) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	if err != nil && err != io.EOF {
-		err = b.classify(err)
-	}
-	return n, err
-}
-
-func (b *body) classify(err error) error {
 	switch {
 	case b.ctx.Err() != nil:
-		return errdefs.Cancelled(b.ctx)
-	case errors.Is(err, http.ErrBodyReadAfterClose):
-		return err
+		return 0, errdefs.Cancelled(b.ctx)
+	case err == nil, err == io.EOF, errors.Is(err, http.ErrBodyReadAfterClose):
+		return n, err
 	default:
-		return errdefs.Truncated(err)
+		return n, errdefs.Truncated(err)
 	}
 }
 

@@ -626,3 +626,14 @@ func TestKindsOfErrorsInsideStreams(t *testing.T) {
 		require.Equal(t, want, streamKind(message), message)
 	}
 }
+
+// What an engine says to a caller that has gone is not taken for its answer.
+func TestNothingIsReadAfterTheContextsEnd(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cause := errors.New("enough")
+	cancel(cause)
+	b := &body{io.NopCloser(strings.NewReader(`{"StatusCode":0}`)), ctx}
+	n, err := b.Read(make([]byte, 100))
+	require.Zero(t, n)
+	errorsIs(t, err, cause, errdefs.ErrCancelled)
+}
