@@ -244,7 +244,7 @@ func TestEngineThousandAutoRemovedRuns(t *testing.T) {
 			if c.host.network != "unix" {
 				t.Skip("CLEAT_LONG is empty: on engines with a socket only")
 			}
-			runs, limit = (runs+sockets-1)/sockets, 4*time.Minute/time.Duration(sockets)
+			runs, limit = (runs+sockets-1)/sockets, 2*time.Minute/time.Duration(sockets)
 		}
 		seed := rand.Uint64()
 		t.Log("seed", seed)
