@@ -37,7 +37,7 @@ var questions = map[string]struct {
 	"IsUnavailable":        {containerd.IsUnavailable, errdefs.ErrUnavailable},
 	"IsUnknown":            {containerd.IsUnknown, errdefs.ErrOutcomeUnknown},
 	"IsDataLoss":           {containerd.IsDataLoss, errdefs.ErrTruncated},
-	"IsCanceled":           {containerd.IsCanceled, errdefs.ErrCancelled},
+	"IsCanceled":           {containerd.IsCanceled, context.Canceled},
 	"IsDeadlineExceeded":   {containerd.IsDeadlineExceeded, context.DeadlineExceeded},
 	"IsAlreadyExists":      {containerd.IsAlreadyExists, nil},
 	"IsFailedPrecondition": {containerd.IsFailedPrecondition, nil},
@@ -123,13 +123,15 @@ func TestErrorsWithoutAnswerAgree(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		_, err := c.ContainerInspect(ctx, "web", nil)
-		agree(t, err, errdefs.ErrCancelled)
+		agree(t, err, context.Canceled)
+		require.ErrorIs(t, err, errdefs.ErrCancelled)
 	})
 	t.Run("late", func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 0)
 		defer cancel()
 		_, err := c.ContainerInspect(ctx, "web", nil)
-		agree(t, err, errdefs.ErrCancelled, context.DeadlineExceeded)
+		agree(t, err, context.DeadlineExceeded)
+		require.ErrorIs(t, err, errdefs.ErrCancelled)
 	})
 	t.Run("gone", func(t *testing.T) {
 		_, err := c.ContainerInspect(t.Context(), "gone", nil)
