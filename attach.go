@@ -80,14 +80,12 @@ func (c *Client) attach(ctx context.Context, r *request, tty func() (bool, error
 // ContainerAttachWebsocket is [Client.ContainerAttach] over a websocket, for engines
 // behind proxies that let no other upgrade through. Its output is never in frames:
 // stdout and stderr come as one stream. Which streams are carried can be chosen from
-// API 1.42 on, before it is all; the input cannot be ended alone.
+// API 1.42 on, where none named carries none; before, nil options carry all. The input
+// cannot be ended alone.
 //
 //docker:operation GET /containers/{id}/attach/ws
 func (c *Client) ContainerAttachWebsocket(ctx context.Context, id string, opts *ContainerAttachOptions) (*AttachStream, error) {
 	o, r := value(opts), newRequest("GET /containers/{id}/attach/ws", id)
-	if e, err := c.engine(ctx); err == nil && e.version >= 42 && !o.Stdout && !o.Stderr {
-		o.Stdout, o.Stderr = true, true // older engines carry all streams, asked for or not
-	}
 	r.set("logs", o.Logs)
 	r.set("stream", !o.NoStream)
 	r.set("detachKeys", o.DetachKeys)

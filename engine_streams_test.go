@@ -144,7 +144,7 @@ func TestEngineAttachWebsocket(t *testing.T) {
 	engines(t, func(t *testing.T, c *Client) {
 		ctx := engineContext(t)
 		id := created(t, c, interactive(false), "sh", "-c", "read line; echo got $line; echo error >&2")
-		stream, err := c.ContainerAttachWebsocket(ctx, id, nil)
+		stream, err := c.ContainerAttachWebsocket(ctx, id, outputs(t, c))
 		require.NoError(t, err)
 		require.True(t, stream.TTY(), "there are no frames")
 		require.NoError(t, c.ContainerStart(ctx, id, nil))
@@ -342,7 +342,7 @@ func TestEngineCancel(t *testing.T) {
 				return logs.Copy(nil, nil)
 			},
 			"attach":    func(ctx context.Context) error { return copiedFrom(c.ContainerAttach(ctx, id, nil)) },
-			"websocket": func(ctx context.Context) error { return copiedFrom(c.ContainerAttachWebsocket(ctx, id, nil)) },
+			"websocket": func(ctx context.Context) error { return copiedFrom(c.ContainerAttachWebsocket(ctx, id, outputs(t, c))) },
 			"events": func(ctx context.Context) error {
 				return drained(c.Events(ctx, &EventsOptions{Filters: ours(t), Retry: RetryForever}))
 			},
@@ -412,4 +412,12 @@ func sampled(feed *StatsStream, err error) error {
 		}
 	}
 	return nil
+}
+
+// outputs names both outputs to engines that carry just what is named.
+func outputs(t *testing.T, c *Client) *ContainerAttachOptions {
+	if !atLeast(t, c, 42) {
+		return nil
+	}
+	return &ContainerAttachOptions{Stdout: true, Stderr: true}
 }
