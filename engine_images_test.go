@@ -396,7 +396,7 @@ func TestEngineImagePullThatHangs(t *testing.T) {
 func httpdOf(t *testing.T, c *Client, script string) string {
 	t.Helper()
 	addr := fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(10000))
-	id := started(t, c, &ContainerCreateOptions{HostConfig: &HostConfig{NetworkMode: "host"}}, "sh", "-c", script+" && exec httpd -f -p "+addr+" -h /www")
+	id := started(t, c, nil, "sh", "-c", script+" && exec httpd -f -p "+addr+" -h /www")
 	poll(t, "the web server", func() bool {
 		return c.ContainerExec(engineContext(t), id, "wget", "-q", "-O", "/dev/null", "http://"+addr+"/rootfs.tar").Run() == nil
 	})
