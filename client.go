@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/cleat-go/docker/auth"
 	"github.com/cleat-go/docker/errdefs"
 	"github.com/cleat-go/docker/internal/jsonscan"
 )
@@ -24,6 +25,7 @@ type Client struct {
 	roundTripper    http.RoundTripper // the transport within the middleware
 	header          http.Header
 	responseTimeout time.Duration
+	credentials     auth.Source // nil is anonymous
 	negotiation     negotiation
 }
 
@@ -53,7 +55,7 @@ func New(opts ...Option) (*Client, error) {
 			return nil, err
 		}
 	}
-	c := &Client{host: h, header: s.headers(), responseTimeout: s.responseTimeout}
+	c := &Client{host: h, header: s.headers(), responseTimeout: s.responseTimeout, credentials: s.credentials}
 	if s.version != "" {
 		v, err := parseAPIVersion(s.version)
 		if err != nil {
@@ -207,7 +209,8 @@ func (b *closingBody) Close() error {
 }
 
 // exchange negotiates, checks r against the version in use, sends it, and returns the
-// answer when that is a success. It heals once where only the version was wrong.
+// answer when that is a success. It heals once where only the version was wrong, and once
+// where credentials were.
 func (c *Client) exchange(ctx context.Context, r *request) (*http.Response, error) {
 	for healed := false; ; healed = true {
 		if r.err != nil {
@@ -220,6 +223,9 @@ func (c *Client) exchange(ctx context.Context, r *request) (*http.Response, erro
 		if err := r.checkGates(e.version); err != nil {
 			return nil, r.failed(ctx, err)
 		}
+		if err := r.authorized(ctx); err != nil {
+			return nil, r.unsent(err)
+		}
 		resp, err := c.roundTrip(ctx, r, c.httpRequest(ctx, r, e.prefix))
 		if err != nil {
 			return nil, err
@@ -229,6 +235,9 @@ func (c *Client) exchange(ctx context.Context, r *request) (*http.Response, erro
 			return resp, nil
 		}
 		err = r.refusal(resp)
+		if r.renewed(ctx, err) {
+			continue
+		}
 		if healed || r.body != nil || e.ping == nil || !outgrown(err) {
 			return nil, err
 		}

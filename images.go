@@ -137,11 +137,11 @@ func (c *Client) ImagePrune(ctx context.Context, opts *ImagePruneOptions) (*Imag
 type ImageSearchOptions struct {
 	Limit   int               // 0 is 25
 	Filters Filters           // is-official, stars; is-automated up to API 1.44
-	Auth    *auth.Credentials // nil is anonymous
+	Auth    *auth.Credentials // nil asks the client's source; a zero one is anonymous
 }
 
 // ImageSearch searches a registry, Docker Hub where the term names none. Nil options
-// search anonymously for 25.
+// search for 25, with the credentials of the client's source.
 //
 //docker:operation GET /images/search
 func (c *Client) ImageSearch(ctx context.Context, term string, opts *ImageSearchOptions) ([]ImageSearchResult, error) {
@@ -152,15 +152,8 @@ func (c *Client) ImageSearch(ctx context.Context, term string, opts *ImageSearch
 	r.set("term", term)
 	r.set("limit", o.Limit)
 	r.set("filters", o.Filters)
-	r.setAuth(o.Auth)
+	c.authorize(r, auth.Registry(term), o.Auth)
 	return list[ImageSearchResult](ctx, c, r)
-}
-
-// setAuth hands the engine credentials; nil is anonymous.
-func (r *request) setAuth(credentials *auth.Credentials) {
-	if credentials != nil {
-		r.setHeader("X-Registry-Auth", credentials.Header())
-	}
 }
 
 // ImageCommitOptions are what the new image gets.
@@ -201,13 +194,13 @@ func (c *Client) ImageCommit(ctx context.Context, container string, opts *ImageC
 type ImagePullOptions struct {
 	AllTags  bool              // of the repository; the reference then has none
 	Platform string            // os[/arch[/variant]]; empty is the engine's own
-	Auth     *auth.Credentials // nil is anonymous
+	Auth     *auth.Credentials // nil asks the client's source; a zero one is anonymous
 	Progress streams.Progress  // is called with every message, from this goroutine
 }
 
 // ImagePull pulls an image from its registry and returns when the engine has it. The
 // tag is latest where the reference has neither a tag nor a digest. Nil options pull it
-// anonymously for the engine's platform. Cancelling the context stops the pull. Errors:
+// for the engine's platform, with the credentials of the client's source. Cancelling the context stops the pull. Errors:
 // errdefs.ErrNotFound, errdefs.ErrUnauthenticated, errdefs.ErrPermissionDenied, and
 // errdefs.ErrTruncated where the engine went away.
 //
@@ -226,7 +219,7 @@ func (c *Client) ImagePull(ctx context.Context, image string, opts *ImagePullOpt
 		r.set("tag", ref.tag)
 	}
 	r.set("platform", o.Platform)
-	r.setAuth(o.Auth)
+	c.authorize(r, auth.Registry(image), o.Auth)
 	result := &ImagePullResult{}
 	err := c.job(ctx, r, o.Progress, result.see, closesPull)
 	if err != nil {
@@ -258,7 +251,7 @@ func closesPull(m streams.Message) bool { return strings.HasPrefix(m.Status, "St
 type ImagePushOptions struct {
 	AllTags  bool              // of the repository; the reference then has none
 	Platform *Platform         // only this variant (API 1.46)
-	Auth     *auth.Credentials // nil is anonymous
+	Auth     *auth.Credentials // nil asks the client's source; a zero one is anonymous
 	Progress streams.Progress  // is called with every message, from this goroutine
 }
 
@@ -266,7 +259,7 @@ type ImagePushOptions struct {
 // The tag is latest where the reference has none. Cancelling the context stops the
 // push. Errors: errdefs.ErrNotFound, errdefs.ErrUnauthenticated,
 // errdefs.ErrPermissionDenied, and errdefs.ErrTruncated where the engine went away. Nil
-// options push anonymously, all platforms that are there.
+// options push all platforms that are there, with the credentials of the client's source.
 //
 //docker:operation POST /images/{name}/push
 func (c *Client) ImagePush(ctx context.Context, image string, opts *ImagePushOptions) (*ImagePushResult, error) {
@@ -286,7 +279,8 @@ func (c *Client) ImagePush(ctx context.Context, image string, opts *ImagePushOpt
 		r.fail(invalid("the reference %q has a tag, and all tags are asked for", image))
 	}
 	r.setPlatforms("platform", o.Platform)
-	r.setHeader("X-Registry-Auth", value(o.Auth).Header())
+	r.setHeader(registryAuth, auth.Credentials{}.Header()) // engines insist on one
+	c.authorize(r, auth.Registry(image), o.Auth)
 	result := &ImagePushResult{}
 	if err := c.job(ctx, r, o.Progress, result.see, closesPush); err != nil {
 		return nil, err

@@ -18,10 +18,23 @@ func (c *Client) job(ctx context.Context, r *request, progress streams.Progress,
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close()
 	if progress != nil {
 		defer func() { progress(streams.Message{Done: true}) }()
 	}
+	for {
+		err = r.follow(resp, progress, see, closing)
+		if !r.renewed(ctx, err) {
+			return err
+		}
+		if resp, err = c.exchange(ctx, r); err != nil {
+			return err
+		}
+	}
+}
+
+// follow reads the messages of a job to their end.
+func (r *request) follow(resp *http.Response, progress streams.Progress, see func(streams.Message), closing func(streams.Message) bool) error {
+	defer resp.Body.Close()
 	whole := delimited(resp)
 	for m, err := range streams.Messages(resp.Body) {
 		if err != nil {

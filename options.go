@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/cleat-go/docker/auth"
 )
 
 // Option is a setting of a client, given to [New].
@@ -29,6 +31,8 @@ type settings struct {
 	middleware      []func(http.RoundTripper) http.RoundTripper
 	dialTimeout     time.Duration
 	responseTimeout time.Duration
+	credentials     auth.Source
+	anonymous       bool
 }
 
 // DialFunc opens a connection, as [net.Dialer.DialContext] does. The network is

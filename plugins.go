@@ -45,26 +45,26 @@ func (c *Client) PluginInspect(ctx context.Context, name string, opts *PluginIns
 
 // PluginPrivilegesOptions say who asks.
 type PluginPrivilegesOptions struct {
-	Auth *auth.Credentials // nil is anonymous
+	Auth *auth.Credentials // nil asks the client's source; a zero one is anonymous
 }
 
 // PluginPrivileges asks a registry what a plugin there wants to be allowed. Engines
 // answer that it is nothing where they do not find the plugin, or not the registry. Nil
-// options ask anonymously.
+// options ask with the credentials of the client's source.
 //
 //docker:operation GET /plugins/privileges
 func (c *Client) PluginPrivileges(ctx context.Context, remote string, opts *PluginPrivilegesOptions) ([]PluginPrivilege, error) {
 	r := newRequest("GET /plugins/privileges")
 	r.reference(remote)
 	r.set("remote", remote)
-	r.setAuth(value(opts).Auth)
+	c.authorize(r, auth.Registry(remote), value(opts).Auth)
 	return list[PluginPrivilege](ctx, c, r)
 }
 
 // PluginInstallOptions say how a plugin is installed and who is told of it.
 type PluginInstallOptions struct {
 	Name      string                                // here; empty is that of the remote, without its digest
-	Auth      *auth.Credentials                     // nil is anonymous
+	Auth      *auth.Credentials                     // nil asks the client's source; a zero one is anonymous
 	Grant     func([]PluginPrivilege) (bool, error) // is asked for what the plugin wants, if it wants anything; nil grants nothing
 	AcceptAll bool                                  // grant what it wants and do not ask
 	Settings  []string                              // as of PluginSet
@@ -119,7 +119,7 @@ func (c *Client) pluginSetUp(ctx context.Context, name string, o *PluginInstallO
 
 // PluginUpgradeOptions say how a plugin is upgraded and who is told of it.
 type PluginUpgradeOptions struct {
-	Auth      *auth.Credentials                     // nil is anonymous
+	Auth      *auth.Credentials                     // nil asks the client's source; a zero one is anonymous
 	Grant     func([]PluginPrivilege) (bool, error) // is asked for what the plugin wants, if it wants anything; nil grants nothing
 	AcceptAll bool                                  // grant what it wants and do not ask
 	Progress  streams.Progress                      // is called with every message, from this goroutine
@@ -155,7 +155,7 @@ func (c *Client) pluginPull(ctx context.Context, r *request, remote string, o *P
 	if wanted == nil {
 		wanted = []PluginPrivilege{}
 	}
-	r.setAuth(o.Auth)
+	c.authorize(r, auth.Registry(remote), o.Auth)
 	return c.job(ctx, r.json(wanted), o.Progress, nil, func(streams.Message) bool { return false })
 }
 
@@ -229,18 +229,19 @@ func (c *Client) PluginRemove(ctx context.Context, name string, opts *PluginRemo
 
 // PluginPushOptions say as whom a plugin is pushed and who is told of it.
 type PluginPushOptions struct {
-	Auth     *auth.Credentials // nil is anonymous
+	Auth     *auth.Credentials // nil asks the client's source; a zero one is anonymous
 	Progress streams.Progress  // is called with every message, from this goroutine
 }
 
 // PluginPush pushes a plugin to the registry of its name and returns when it is there.
 // A missing one is errdefs.ErrNotFound; an engine that went away is
-// errdefs.ErrTruncated. Nil options push anonymously.
+// errdefs.ErrTruncated. Nil options push with the
+// credentials of the client's source.
 //
 //docker:operation POST /plugins/{name}/push
 func (c *Client) PluginPush(ctx context.Context, name string, opts *PluginPushOptions) (*ImagePushResult, error) {
 	o, r := value(opts), newRequest("POST /plugins/{name}/push", name)
-	r.setAuth(o.Auth)
+	c.authorize(r, auth.Registry(name), o.Auth)
 	result := &ImagePushResult{}
 	if err := c.job(ctx, r, o.Progress, result.see, closesPush); err != nil {
 		return nil, err

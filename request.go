@@ -32,9 +32,11 @@ type request struct {
 	header     http.Header
 	fields     any // what was given to json, for the gates
 	body       io.Reader
-	length     int64  // of body, -1 where unknown
-	replay     []byte // the body of a request that can be sent again
-	mayBeDone  bool   // 304 says that there was nothing to do
+	length     int64                                 // of body, -1 where unknown
+	replay     []byte                                // the body of a request that can be sent again
+	mayBeDone  bool                                  // 304 says that there was nothing to do
+	findAuth   func(context.Context) (string, error) // the header of credentials that are found when it is sent
+	asked      bool                                  // findAuth was
 	err        error
 }
 

@@ -28,7 +28,8 @@ func (c *Client) ServiceList(ctx context.Context, opts *ServiceListOptions) ([]S
 
 // ServiceCreateOptions say who pulls the image.
 type ServiceCreateOptions struct {
-	Auth *auth.Credentials // that the nodes pull with; nil is anonymous
+	Auth     *auth.Credentials // that the nodes pull with; nil is anonymous
+	FindAuth bool              // without Auth, they pull with those of the client's source, which the cluster then keeps
 }
 
 // ServiceCreateResult is a new service.
@@ -46,8 +47,16 @@ type ServiceCreateResult struct {
 //docker:operation POST /services/create
 func (c *Client) ServiceCreate(ctx context.Context, spec ServiceSpec, opts *ServiceCreateOptions) (*ServiceCreateResult, error) {
 	r := newRequest("POST /services/create")
-	r.setAuth(value(opts).Auth)
+	c.authorizeNodes(r, &spec, value(opts).Auth, value(opts).FindAuth)
 	return fetch[ServiceCreateResult](ctx, c, r.json(spec.placed()))
+}
+
+// authorizeNodes hands the cluster credentials, which it keeps and gives to nodes: only
+// those that the caller gives or asks for.
+func (c *Client) authorizeNodes(r *request, spec *ServiceSpec, given *auth.Credentials, find bool) {
+	if given != nil || find && spec.TaskTemplate.ContainerSpec != nil {
+		c.authorize(r, auth.Registry(value(spec.TaskTemplate.ContainerSpec).Image), given)
+	}
 }
 
 // placed gives a spec a placement, be it an empty one: engines die of an update, or a
@@ -88,6 +97,7 @@ const (
 // ServiceUpdateOptions say what a service is updated to, and who pulls the image.
 type ServiceUpdateOptions struct {
 	Auth             *auth.Credentials  // that the nodes pull with; nil keeps those that they have
+	FindAuth         bool               // without Auth, they pull with those of the client's source, which the cluster then keeps
 	RegistryAuthFrom RegistryAuthSource // without Auth, which those are
 	Rollback         bool               // to the previous spec, not to that of the call
 }
@@ -111,7 +121,7 @@ func (c *Client) ServiceUpdate(ctx context.Context, id string, version ObjectVer
 	if o.Rollback {
 		r.add("rollback", "previous")
 	}
-	r.setAuth(o.Auth)
+	c.authorizeNodes(r, &spec, o.Auth, o.FindAuth)
 	result, err := fetch[ServiceUpdateResult](ctx, c, r.json(spec.placed()))
 	return result, conflicting(err)
 }
