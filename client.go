@@ -55,6 +55,9 @@ func New(opts ...Option) (*Client, error) {
 			return nil, err
 		}
 	}
+	if s.credentials == nil && !s.anonymous {
+		s.credentials = auth.Default()
+	}
 	c := &Client{host: h, header: s.headers(), responseTimeout: s.responseTimeout, credentials: s.credentials}
 	if s.version != "" {
 		v, err := parseAPIVersion(s.version)

@@ -91,13 +91,20 @@ func Registry(image string) string {
 // authority is the registry that a key of a file or a helper means: an authority, or an
 // old URL. All names of Docker Hub are one.
 func authority(key string) string {
-	for _, scheme := range []string{"https://", "http://"} {
-		key = strings.TrimPrefix(key, scheme)
-	}
-	key, _, _ = strings.Cut(key, "/")
-	switch key {
-	case "", "index.docker.io", "registry-1.docker.io":
+	if key == "" {
 		return hub
 	}
-	return key
+	host := key
+	for _, scheme := range []string{"https://", "http://"} {
+		if rest, ok := strings.CutPrefix(key, scheme); ok {
+			host = rest
+		}
+	}
+	switch host, _, _ = strings.Cut(host, "/"); host {
+	case "docker.io", "index.docker.io", "registry-1.docker.io":
+		return hub
+	case "":
+		return key // is of none
+	}
+	return host
 }
