@@ -193,16 +193,16 @@ func refusesCredentials(t *testing.T, err error) {
 func TestEngineRegistryLogin(t *testing.T) {
 	registries(t, func(t *testing.T, c *Client, open, closed string) {
 		ctx := engineContext(t)
-		answer, err := c.RegistryLogin(ctx, *credentials(closed))
+		answer, err := c.RegistryLogin(ctx, *credentials(closed), nil)
 		require.NoError(t, err)
 		require.Equal(t, "Login Succeeded", answer.Status)
 		require.Empty(t, answer.IdentityToken)
-		_, err = c.RegistryLogin(ctx, *credentials(open))
+		_, err = c.RegistryLogin(ctx, *credentials(open), nil)
 		require.NoError(t, err)
 
 		wrong := credentials(closed)
 		wrong.Password = "open-sesame"
-		_, err = c.RegistryLogin(ctx, *wrong)
+		_, err = c.RegistryLogin(ctx, *wrong, nil)
 		errorsIs(t, err, errdefs.ErrUnauthenticated, errdefs.ErrRefused)
 		require.NotContains(t, fmt.Sprintf("%+v %#v", err, err), "open-sesame")
 	})

@@ -255,7 +255,7 @@ type newerCall struct {
 func TestEngineRegistryLoginWithoutARegistry(t *testing.T) {
 	engines(t, func(t *testing.T, c *Client) {
 		const secret = "open-sesame"
-		_, err := c.RegistryLogin(engineContext(t), auth.Credentials{Username: "user", Password: secret, ServerAddress: "127.0.0.1:9"})
+		_, err := c.RegistryLogin(engineContext(t), auth.Credentials{Username: "user", Password: secret, ServerAddress: "127.0.0.1:9"}, nil)
 		errorsIs(t, err, errdefs.ErrRefused)
 		require.NotContains(t, err.Error(), secret)
 	})

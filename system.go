@@ -3,6 +3,7 @@ package docker
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 
 	"github.com/cleat-go/docker/auth"
 )
@@ -58,12 +59,27 @@ func (c *Client) DiskUsage(ctx context.Context, opts *DiskUsageOptions) (*DiskUs
 	return fetch[DiskUsage](ctx, c, r)
 }
 
+// RegistryLoginOptions say what becomes of credentials that a registry accepts.
+type RegistryLoginOptions struct {
+	Store auth.Store // keeps them, as auth.Default does where the docker command finds them
+}
+
 // RegistryLogin asks the engine to try credentials at their registry. The answer may
-// hold an identity token to use in place of the password. Credentials that the registry
-// refuses are errdefs.ErrUnauthenticated. Nothing is stored.
+// hold an identity token to use in place of the password, which is then kept in its place.
+// Credentials that the registry refuses are errdefs.ErrUnauthenticated. Nil options keep
+// nothing. Where they cannot be kept, there are both an answer and an error.
 //
 //docker:operation POST /auth
-func (c *Client) RegistryLogin(ctx context.Context, credentials auth.Credentials) (*AuthResponse, error) {
+func (c *Client) RegistryLogin(ctx context.Context, credentials auth.Credentials, opts *RegistryLoginOptions) (*AuthResponse, error) {
 	r := newRequest("POST /auth")
-	return fetch[AuthResponse](ctx, c, r.json(credentials.Body()))
+	answer, err := fetch[AuthResponse](ctx, c, r.json(credentials.Body()))
+	if store := value(opts).Store; err == nil && store != nil {
+		if answer.IdentityToken != "" {
+			credentials.Password, credentials.IdentityToken = "", answer.IdentityToken
+		}
+		if err = store.Store(ctx, credentials); err != nil {
+			err = fmt.Errorf("docker: the registry accepts the credentials, which cannot be kept: %w", err)
+		}
+	}
+	return answer, err
 }

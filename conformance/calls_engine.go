@@ -15,7 +15,7 @@ var engineCalls = []*call{
 	plain("GET /info", client.Info),
 	plain("GET /system/df", client.DiskUsage),
 	special("RegistryLogin", "POST /auth", func(k kit, in *loginInput) (any, error) {
-		answer, err := k.RegistryLogin(k.ctx, auth.Credentials(*in))
+		answer, err := k.RegistryLogin(k.ctx, auth.Credentials(*in), nil)
 		if err != nil {
 			return nil, err
 		}
