@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"time"
 
 	"github.com/cleat-go/docker/auth"
@@ -29,11 +30,11 @@ type Client struct {
 	negotiation     negotiation
 }
 
-// New makes a client of the engine that the options name, or else the environment:
-// DOCKER_HOST, DOCKER_API_VERSION, and for tcp hosts DOCKER_CERT_PATH and
-// DOCKER_TLS_VERIFY. Where TLS is asked for and its certificates cannot be used, it is
-// an error. Certificates in DOCKER_CERT_PATH always mean TLS with verification, also
-// where DOCKER_TLS_VERIFY is not set.
+// New makes a client of the engine that the options name, or else of the one that the
+// docker command would call: [Resolve] says which, and why. DOCKER_API_VERSION pins the
+// version. For tcp hosts that no context names, DOCKER_CERT_PATH, DOCKER_TLS_VERIFY and
+// DOCKER_TLS ask for TLS, each always with verification. A host, a context or certificates
+// that cannot be used are an error, which is errdefs.ErrInvalidArgument.
 //
 // New does not connect; the first call does. Call [Client.Close] when done.
 func New(opts ...Option) (*Client, error) {
@@ -43,17 +44,12 @@ func New(opts ...Option) (*Client, error) {
 			return nil, err
 		}
 	}
-	if err := s.fromEnvironment(); err != nil {
-		return nil, err
-	}
-	h, err := parseHost(s.host)
+	h, err := s.resolve()
 	if err != nil {
 		return nil, err
 	}
-	if s.tls != nil {
-		if h, err = h.secured(); err != nil {
-			return nil, err
-		}
+	if s.version == "" {
+		s.version = os.Getenv("DOCKER_API_VERSION")
 	}
 	if s.credentials == nil && !s.anonymous {
 		s.credentials = auth.Default()

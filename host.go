@@ -9,11 +9,13 @@ import (
 // host is where an engine is reached.
 type host struct {
 	text      string // as it was given, for messages
-	network   string // unix, npipe or tcp
+	network   string // unix, npipe, tcp or ssh
 	addr      string // what to dial on it
 	scheme    string // http or https
 	authority string // of the requests: the Host header
 	path      string // before the version's prefix
+	source    string // what named it, for messages
+	ssh       *sshTarget
 	portless  string // the name or address of a tcp host that was given without a port
 }
 
@@ -22,7 +24,7 @@ type host struct {
 const localAuthority = "docker"
 
 // parseHost reads the address of an engine: unix:///path, npipe:////./pipe/name,
-// tcp://host:port, http://… or https://…, the last three with an optional path.
+// tcp://host:port, http://… or https://…, the last three with an optional path, and ssh://.
 // The ports where none is given are 2375, or 2376 with TLS.
 func parseHost(text string) (*host, error) {
 	scheme, rest, ok := strings.Cut(text, "://")
@@ -44,10 +46,43 @@ func parseHost(text string) (*host, error) {
 	case "tcp", "http", "https":
 		return parseNetworkHost(text, scheme)
 	case "ssh":
-		return nil, unsupported("the host %q: connect by ssh through WithDialer", shown(text))
+		return parseSSHHost(text)
 	default:
 		return nil, invalid("the host %q has the unknown scheme %q", shown(text), scheme)
 	}
+}
+
+// sshTarget is where ssh connects to.
+type sshTarget struct{ user, name, port, path string }
+
+// parseSSHHost reads ssh://user@name:port/path, of which the name is needed. Nothing of it
+// may look like an option, or mean something to a shell or to ssh's own expansions.
+func parseSSHHost(text string) (*host, error) {
+	u, err := url.Parse(text)
+	if err != nil {
+		return nil, invalid("the host %q cannot be read", shown(text))
+	}
+	if _, has := u.User.Password(); has {
+		return nil, invalid("the host %q has a password, which ssh does not take: use a key or an agent", shown(text))
+	}
+	if u.RawQuery != "" || u.Fragment != "" || u.ForceQuery {
+		return nil, invalid("the host %q has more than a user, a name, a port and a path", shown(text))
+	}
+	t := &sshTarget{u.User.Username(), u.Hostname(), u.Port(), strings.TrimSuffix(u.Path, "/")}
+	if t.name == "" || !sshWord(t.name, ".:%") || t.user != "" && !sshWord(t.user, `.@\+`) {
+		return nil, invalid("the host %q has no user or name that ssh takes", shown(text))
+	}
+	if t.path != "" && (!all(t.path, letter, "/._+@,=~-") || strings.Contains(t.path+"/", "/../")) {
+		return nil, invalid("the host %q has a path of other characters than letters, digits and /._+@,=~-", shown(text))
+	}
+	return &host{text: text, network: "ssh", addr: strings.TrimPrefix(text, "ssh://"), scheme: "http", authority: localAuthority, ssh: t}, nil
+}
+
+// sshWord tells whether a word is letters, digits, - and _ or one of extra, and no option.
+func sshWord(word, extra string) bool {
+	return word[0] != '-' && !strings.ContainsFunc(word, func(c rune) bool {
+		return c < 0x80 && !letter(byte(c)) && !strings.ContainsRune("-_"+extra, c)
+	})
 }
 
 func parseNetworkHost(text, scheme string) (*host, error) {

@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/cleat-go/docker/auth"
@@ -23,6 +24,8 @@ type Option func(*settings) error
 // settings are what the options say, before a client is made of them.
 type settings struct {
 	host            string
+	context         string
+	resolution      *Resolution
 	dial            DialFunc
 	tls             *tls.Config
 	version         string
@@ -40,11 +43,21 @@ type settings struct {
 type DialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
 
 // WithHost sets the engine's address: unix:///path, npipe:////./pipe/name,
-// tcp://host:port (with TLS where certificates are given), http://… or https://….
-// Without it, DOCKER_HOST says, or it is the platform's default socket or pipe.
+// tcp://host:port (with TLS where certificates are given), http://… or https://…, or
+// ssh://user@host:port, which is reached through the ssh program and the docker command
+// at the far end, or with a /path through that socket there. Without it, [Resolve] tells.
 func WithHost(host string) Option {
 	return func(s *settings) error {
 		s.host = host
+		return nil
+	}
+}
+
+// WithContext takes the engine of a context of the docker command, with its certificates.
+// "default" is the host of the environment, or the platform's own.
+func WithContext(name string) Option {
+	return func(s *settings) error {
+		s.context = name
 		return nil
 	}
 }
@@ -78,6 +91,23 @@ func WithTLSPEM(ca, cert, key []byte) Option {
 		config, err := tlsFromPEM(ca, cert, key)
 		s.tls = config
 		return err
+	}
+}
+
+// WithTLSFiles speaks TLS to a tcp host with PEM files. The client's certificate is read
+// anew for each connection, so that one that is renewed is used. Without a ca the system's
+// roots verify the engine; cert and key go together and may both be empty.
+func WithTLSFiles(ca, cert, key string) Option {
+	return func(s *settings) error {
+		if (cert == "") != (key == "") {
+			return invalid("a client certificate and its key go together")
+		}
+		config, err := tlsFromFiles(ca, cert, key)
+		if err != nil {
+			return invalid("the certificates cannot be used: %v", err)
+		}
+		s.tls = config
+		return nil
 	}
 }
 
@@ -143,58 +173,52 @@ func WithResponseTimeout(d time.Duration) Option {
 	}
 }
 
-// fromEnvironment fills in what no option said.
-func (s *settings) fromEnvironment() error {
-	if s.host == "" {
-		s.host = os.Getenv("DOCKER_HOST")
-	}
-	if s.host == "" {
-		s.host = defaultHost()
-	}
-	if s.version == "" {
-		s.version = os.Getenv("DOCKER_API_VERSION")
-	}
-	if s.tls != nil {
-		return nil
-	}
+// tlsOfEnvironment is that of DOCKER_CERT_PATH, DOCKER_TLS_VERIFY and DOCKER_TLS.
+func (s *settings) tlsOfEnvironment() error {
 	dir := os.Getenv("DOCKER_CERT_PATH")
-	if dir == "" && os.Getenv("DOCKER_TLS_VERIFY") == "" {
+	if dir == "" && os.Getenv("DOCKER_TLS_VERIFY") == "" && os.Getenv("DOCKER_TLS") == "" {
 		return nil
 	}
 	if dir == "" {
-		home, err := os.UserHomeDir()
-		if err != nil {
+		var err error
+		if dir, err = configDir(); err != nil {
 			return invalid("DOCKER_TLS_VERIFY is set, DOCKER_CERT_PATH is not, and there is no home folder: %v", err)
 		}
-		dir = filepath.Join(home, ".docker")
 	}
-	if strings.HasPrefix(s.host, "unix:") || strings.HasPrefix(s.host, "npipe:") {
-		return nil
+	config, err := tlsFromFiles(filepath.Join(dir, "ca.pem"), filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"))
+	if err != nil {
+		return invalid("TLS is asked for by the environment and its certificates cannot be read: %v (set DOCKER_CERT_PATH to their folder)", err)
 	}
-	config, err := tlsFromFolder(dir)
 	s.tls = config
-	return err
+	return nil
 }
 
-// tlsFromFolder reads the three files that the docker command reads.
-func tlsFromFolder(dir string) (*tls.Config, error) {
+// tlsFromFiles is a configuration whose client certificate is read anew at each handshake.
+func tlsFromFiles(ca, cert, key string) (*tls.Config, error) {
 	var texts [3][]byte
-	for i, name := range []string{"ca.pem", "cert.pem", "key.pem"} {
-		text, err := os.ReadFile(filepath.Join(dir, name))
+	for i, path := range []string{ca, cert, key} {
+		if path == "" {
+			continue
+		}
+		text, err := os.ReadFile(path)
 		if err != nil {
-			return nil, invalid("TLS is asked for by the environment and its certificates cannot be read: %v", err)
+			return nil, err
 		}
 		texts[i] = text
 	}
-	return tlsFromPEM(texts[0], texts[1], texts[2])
-}
-
-// defaultHost is the socket or pipe of an engine that runs where it was installed.
-func defaultHost() string {
-	if runtime.GOOS == "windows" {
-		return "npipe:////./pipe/docker_engine"
+	config, err := tlsFromPEM(texts[0], texts[1], texts[2])
+	if err != nil || cert == "" {
+		return config, err
 	}
-	return "unix:///var/run/docker.sock"
+	var last atomic.Pointer[tls.Certificate]
+	last.Store(&config.Certificates[0])
+	config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		if pair, err := tls.LoadX509KeyPair(cert, key); err == nil {
+			last.Store(&pair)
+		} // else it is being replaced
+		return last.Load(), nil
+	}
+	return config, nil
 }
 
 func tlsFromPEM(ca, cert, key []byte) (*tls.Config, error) {

@@ -137,26 +137,36 @@ func (d *dialer) open(ctx context.Context, network, addr string) (net.Conn, erro
 		network, addr = "unix", d.host.addr
 	case "npipe":
 		return openPipe(ctx, d.host.addr)
+	case "ssh":
+		return d.openSSH(ctx)
 	}
 	var nd net.Dialer
 	return nd.DialContext(ctx, network, addr)
 }
 
+// failed makes the error of a connection that was not made.
 func (d *dialer) failed(ctx context.Context, err error) error {
+	if already, ok := errors.AsType[*dialError](err); ok {
+		return already
+	}
 	if cause := context.Cause(ctx); cause == errDialTimeout {
 		err = cause
 	}
-	return &dialError{host: d.host.text, err: err}
+	return &dialError{host: d.host, err: err}
 }
 
 // dialError is the error of a connection that was never made.
 type dialError struct {
-	host string
+	host *host
 	err  error
 }
 
 func (e *dialError) Error() string {
-	text := fmt.Sprintf("cannot connect to the engine at %s: %v", e.host, e.err)
+	text := "cannot connect to the engine at " + shown(e.host.text)
+	if e.host.source != string(SourceOption) {
+		text += " (from " + e.host.source + ")"
+	}
+	text += ": " + e.err.Error()
 	if hint := e.hint(); hint != "" {
 		text += " (" + hint + ")"
 	}
@@ -168,6 +178,9 @@ func (e *dialError) Unwrap() error { return e.err }
 // hint says what most often causes such an error.
 func (e *dialError) hint() string {
 	text := e.err.Error()
+	if ssh, ok := errors.AsType[*sshError](e.err); ok {
+		return ssh.hint()
+	}
 	switch {
 	case errors.Is(e.err, fs.ErrNotExist):
 		return "there is no socket: is the engine running, and is this its address?"
