@@ -137,10 +137,14 @@ func (h *host) secured() (*host, error) {
 	return &s, nil
 }
 
-// shown is a host for a message: whatever stands before an @ may be a password.
+// shown is a host for a message: whatever stands before an @ may be a password, except
+// for the user of an ssh host.
 func shown(text string) string {
 	scheme, rest, ok := strings.Cut(text, "://")
 	if !ok {
+		return text
+	}
+	if user, _, _ := strings.Cut(rest, "@"); scheme == "ssh" && !strings.Contains(user, ":") {
 		return text
 	}
 	if at := strings.LastIndexByte(rest, '@'); at >= 0 {

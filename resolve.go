@@ -98,7 +98,7 @@ func (s *settings) resolve() (*host, error) {
 
 // because adds to an error what named the host, unless that is in the caller's own code.
 func (r *Resolution) because(err error) error {
-	if r.Source == SourceOption {
+	if r.Source == SourceOption && r.Context == "" {
 		return err
 	}
 	return invalid("%v (from %s)", err, r.origin())

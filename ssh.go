@@ -203,10 +203,7 @@ func (c *sshConn) Read(p []byte) (int, error) {
 		c.received.Store(true)
 		c.unanswered.Store(false)
 	}
-	if err == io.EOF {
-		err = c.cause(err)
-	}
-	return n, err
+	return n, c.cause(err)
 }
 
 // Write writes to the far end.
@@ -218,14 +215,14 @@ func (c *sshConn) Write(p []byte) (int, error) {
 	if n > 0 {
 		c.unanswered.Store(true)
 	}
-	if err != nil && (hungUp(err) || errors.Is(err, net.ErrClosed)) {
-		err = c.cause(err)
-	}
-	return n, err
+	return n, c.cause(err)
 }
 
 // cause is the error of the process where that is why a connection has ended.
 func (c *sshConn) cause(err error) error {
+	if err == nil || err != io.EOF && !hungUp(err) && !errors.Is(err, net.ErrClosed) {
+		return err
+	}
 	if c.stdio == nil && !c.closed.Load() {
 		select {
 		case <-c.ended:
@@ -308,6 +305,8 @@ func (e *sshError) hint() string {
 		return "there is no docker command at the far end: add the path of the engine's socket to the host, ssh://name/var/run/docker.sock"
 	case strings.Contains(e.words, "administratively prohibited"):
 		return "its ssh server forwards no sockets: leave the path out of the host"
+	case strings.Contains(e.words, ": open failed: "):
+		return "its user may not open the socket at the far end, or there is none"
 	case strings.Contains(e.words, "Host key verification failed"):
 		return "connect once with ssh, and look at its key"
 	case strings.Contains(e.words, "Permission denied"):
