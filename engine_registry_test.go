@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
+	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -219,4 +222,118 @@ func TestEnginePushCancelled(t *testing.T) {
 		_, err = c.ImageInspect(engineContext(t), name, nil)
 		require.NoError(t, err)
 	})
+}
+
+// The client's source has the credentials of the closed registry alone.
+func TestEngineCredentialsOfASource(t *testing.T) {
+	registries(t, func(t *testing.T, c *Client, open, closed string) {
+		dir := t.TempDir()
+		t.Setenv("DOCKER_CONFIG", dir)
+		ctx, name := engineContext(t), closed+"/"+unique("found")+":v1"
+		imported(t, c, name)
+		_, err := c.ImagePush(ctx, name, nil)
+		refusesCredentials(t, err)
+
+		wrong := credentials(closed)
+		wrong.Password = "open-sesame"
+		_, err = c.RegistryLogin(ctx, *wrong, &RegistryLoginOptions{Store: auth.Default()})
+		errorsIs(t, err, errdefs.ErrUnauthenticated)
+		_, err = c.RegistryLogin(ctx, *credentials(closed), &RegistryLoginOptions{Store: auth.Default()})
+		require.NoError(t, err)
+		pushed, err := c.ImagePush(ctx, name, nil)
+		require.NoError(t, err)
+		found, err := c.DistributionInspect(ctx, name, nil)
+		require.NoError(t, err)
+		require.Equal(t, pushed.Digest, found.Descriptor.Digest)
+		_, err = c.ImageRemove(ctx, name, nil)
+		require.NoError(t, err)
+		_, err = c.ImagePull(ctx, name, &ImagePullOptions{Auth: &auth.Credentials{}})
+		refusesCredentials(t, err)
+		pulled, err := c.ImagePull(ctx, name, nil)
+		require.NoError(t, err)
+		require.Equal(t, pushed.Digest, pulled.Digest)
+
+		// what the docker command has kept is found as well, and the other way round
+		require.NoError(t, auth.Config{}.Erase(ctx, closed))
+		_, err = c.ImagePull(ctx, name, nil)
+		refusesCredentials(t, err)
+	})
+}
+
+// Credentials that are wrong first and right when the source is asked again.
+func TestEngineCredentialsAreRenewed(t *testing.T) {
+	registries(t, func(t *testing.T, c *Client, _, closed string) {
+		ctx, name := engineContext(t), closed+"/"+unique("renewed")+":v1"
+		imported(t, c, name)
+		for _, call := range []func(c *Client) error{
+			func(c *Client) error { return second(c.ImagePush(ctx, name, nil)) },
+			func(c *Client) error { return second(c.ImagePull(ctx, name, nil)) },
+			func(c *Client) error { return second(c.DistributionInspect(ctx, name, nil)) },
+		} {
+			source := &userSource{asked{answers: []string{"open-sesame", "pass"}}}
+			require.NoError(t, call(sibling(t, c, WithCredentials(source))))
+			require.Equal(t, []string{closed, closed}, source.names)
+			source = &userSource{asked{answers: []string{"open-sesame", "sesame-open"}}}
+			refusesCredentials(t, call(sibling(t, c, WithCredentials(source))))
+		}
+	})
+}
+
+// userSource is asked with the name of the registries' user.
+type userSource struct{ asked }
+
+func (s *userSource) Credentials(ctx context.Context, registry string) (auth.Credentials, error) {
+	found, err := s.asked.Credentials(ctx, registry)
+	found.Username = "user"
+	return found, err
+}
+
+// A credential helper keeps a login and is asked for it.
+func TestEngineLoginThroughAHelper(t *testing.T) {
+	registries(t, func(t *testing.T, c *Client, _, closed string) {
+		if runtime.GOOS == "windows" {
+			t.Skip("the helper is a link")
+		}
+		program, err := os.Executable()
+		require.NoError(t, err)
+		dir := t.TempDir()
+		require.NoError(t, os.Symlink(program, filepath.Join(dir, "docker-credential-cleat")))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "config.json"), []byte(`{"credHelpers":{"`+closed+`":"cleat"}}`), 0o600))
+		t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+		t.Setenv("DOCKER_CONFIG", dir)
+		t.Setenv("HELPER_FILE", filepath.Join(dir, "kept"))
+		ctx, name := engineContext(t), closed+"/"+unique("helper")+":v1"
+		imported(t, c, name)
+		_, err = c.ImagePush(ctx, name, nil)
+		refusesCredentials(t, err)
+		_, err = c.RegistryLogin(ctx, *credentials(closed), &RegistryLoginOptions{Store: auth.Default()})
+		require.NoError(t, err)
+		text, err := os.ReadFile(filepath.Join(dir, "config.json"))
+		require.NoError(t, err)
+		require.NotContains(t, string(text), `"auth"`)
+		require.FileExists(t, filepath.Join(dir, "kept"))
+		_, err = c.ImagePush(ctx, name, nil)
+		require.NoError(t, err)
+	})
+}
+
+// The test binary is a credential helper of one entry, under its name.
+func init() {
+	if filepath.Base(os.Args[0]) != "docker-credential-cleat" {
+		return
+	}
+	path := os.Getenv("HELPER_FILE")
+	switch os.Args[1] {
+	case "get":
+		text, err := os.ReadFile(path)
+		if err != nil {
+			fmt.Println("credentials not found in native keychain")
+			os.Exit(1)
+		}
+		os.Stdout.Write(text)
+	case "store":
+		text, _ := io.ReadAll(os.Stdin)
+		os.WriteFile(path, text, 0o600)
+	}
+	os.Exit(0)
 }
