@@ -26,6 +26,7 @@ const registryAuth = "X-Registry-Auth"
 // authorize hands the engine the credentials for a registry: those that the caller gives,
 // or else what the client's source has when the request is sent.
 func (c *Client) authorize(r *request, registry string, given *auth.Credentials) {
+	r.registry = true
 	switch {
 	case given == nil && c.credentials != nil && r.err == nil:
 		r.findAuth = func(ctx context.Context) (string, error) {

@@ -374,3 +374,30 @@ func TestClientsDoNotPrintSecrets(t *testing.T) {
 	require.NotContains(t, out.String(), canary)
 	require.NotContains(t, out.String(), fmt.Sprintf("%x", canary))
 }
+
+// A registry's refusal has its kind also where the engine gives it the status 500.
+func TestKindsOfARegistrysRefusal(t *testing.T) {
+	message := ""
+	c := serve(t, "unix", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusInternalServerError)
+		fmt.Fprintf(w, `{"message":%q}`, message)
+	}), pinned, WithCredentials(nil))
+	for _, m := range []struct {
+		message string
+		kind    error
+	}{
+		{`Head "http://127.0.0.1:5001/v2/x/manifests/v1": no basic auth credentials`, errdefs.ErrUnauthenticated},
+		{"unauthorized: authentication required", errdefs.ErrUnauthenticated},
+		{"login attempt to http://127.0.0.1:5001/v2/ failed with status: 401 Unauthorized", errdefs.ErrUnauthenticated},
+		{"denied: requested access to the resource is denied", errdefs.ErrPermissionDenied},
+		{"something else", errdefs.ErrInternal},
+	} {
+		message = m.message
+		_, err := c.ImagePull(t.Context(), "x", nil)
+		errorsIs(t, err, m.kind, errdefs.ErrRefused)
+		_, err = c.RegistryLogin(t.Context(), auth.Credentials{}, nil)
+		errorsIs(t, err, m.kind, errdefs.ErrRefused)
+		_, err = c.Info(t.Context(), nil)
+		errorsIs(t, err, errdefs.ErrInternal)
+	}
+}

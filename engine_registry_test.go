@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -253,10 +254,27 @@ func TestEngineCredentialsOfASource(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, pushed.Digest, pulled.Digest)
 
-		// what the docker command has kept is found as well, and the other way round
 		require.NoError(t, auth.Config{}.Erase(ctx, closed))
 		_, err = c.ImagePull(ctx, name, nil)
 		refusesCredentials(t, err)
+
+		// what is kept here serves the docker command, and the other way round
+		if _, err := exec.LookPath("docker"); err != nil || !strings.HasPrefix(c.Host(), "unix:") {
+			return
+		}
+		docker := func(input string, args ...string) {
+			cmd := exec.CommandContext(ctx, "docker", append([]string{"-H", c.Host()}, args...)...)
+			cmd.Stdin = strings.NewReader(input)
+			out, err := cmd.CombinedOutput()
+			require.NoError(t, err, "%s", out)
+		}
+		docker("pass", "login", "--username", "user", "--password-stdin", closed)
+		_, err = c.ImagePull(ctx, name, nil)
+		require.NoError(t, err)
+		docker("", "logout", closed)
+		_, err = c.RegistryLogin(ctx, *credentials(closed), &RegistryLoginOptions{Store: auth.Default()})
+		require.NoError(t, err)
+		docker("", "pull", name)
 	})
 }
 

@@ -140,6 +140,7 @@ func streamKind(message string) error {
 		{"not found", errdefs.ErrNotFound},
 		{"manifest unknown", errdefs.ErrNotFound},
 		{"no such image", errdefs.ErrNotFound},
+		{"does not exist locally", errdefs.ErrNotFound},
 	} {
 		if strings.Contains(m, k.words) {
 			return k.kind
@@ -158,6 +159,9 @@ func (r *request) refusal(resp *http.Response) error {
 		e.Err = err
 	}
 	e.Message = refusalMessage(text.Bytes())
+	if kind := streamKind(e.Message); r.registry && e.kind == errdefs.ErrInternal && kind != nil {
+		e.kind = kind // a registry's, which engines do not give a status of its own
+	}
 	if to := resp.Header.Get("Location"); e.Message == "" && to != "" && resp.StatusCode/100 == 3 {
 		e.Message = "redirected, which is not followed: not a Docker Engine?"
 	}

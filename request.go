@@ -36,6 +36,7 @@ type request struct {
 	replay     []byte                                // the body of a request that can be sent again
 	mayBeDone  bool                                  // 304 says that there was nothing to do
 	findAuth   func(context.Context) (string, error) // the header of credentials that are found when it is sent
+	registry   bool                                  // the engine asks a registry for it
 	asked      bool                                  // findAuth was
 	err        error
 }

@@ -56,6 +56,7 @@ func (c *Client) ServiceCreate(ctx context.Context, spec ServiceSpec, opts *Serv
 func (c *Client) authorizeNodes(r *request, spec *ServiceSpec, given *auth.Credentials, find bool) {
 	if given != nil || find && spec.TaskTemplate.ContainerSpec != nil {
 		c.authorize(r, auth.Registry(value(spec.TaskTemplate.ContainerSpec).Image), given)
+		r.registry = false // the nodes do
 	}
 }
 

@@ -72,6 +72,7 @@ type RegistryLoginOptions struct {
 //docker:operation POST /auth
 func (c *Client) RegistryLogin(ctx context.Context, credentials auth.Credentials, opts *RegistryLoginOptions) (*AuthResponse, error) {
 	r := newRequest("POST /auth")
+	r.registry = true
 	answer, err := fetch[AuthResponse](ctx, c, r.json(credentials.Body()))
 	if store := value(opts).Store; err == nil && store != nil {
 		if answer.IdentityToken != "" {
