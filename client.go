@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -69,6 +70,11 @@ func New(opts ...Option) (*Client, error) {
 
 // Host returns the address of the engine, as it was given.
 func (c *Client) Host() string { return c.host.text }
+
+// Format writes the engine's address, under every verb: a client holds secrets.
+func (c *Client) Format(s fmt.State, _ rune) {
+	io.WriteString(s, "docker client of "+shown(c.host.text))
+}
 
 // Close closes the idle connections. Streams that are open stay open until they are
 // closed themselves. A client can be used after Close; it then connects anew.

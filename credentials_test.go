@@ -357,9 +357,12 @@ func TestScopingOfRandomPulls(t *testing.T) {
 func TestClientsDoNotPrintSecrets(t *testing.T) {
 	const canary = "s3cr3t-canary"
 	creds := auth.Credentials{Username: "u", Password: canary, IdentityToken: canary, RegistryToken: canary}
-	c := client(t, WithHost("tcp://127.0.0.1:1"), WithCredentials(auth.Static{"r.example": creds}))
+	c := client(t, WithHost("tcp://127.0.0.1:1"), WithCredentials(auth.Static{"r.example": creds}), WithHeader(http.Header{"Authorization": {canary}}))
 	var out bytes.Buffer
+	holder := struct{ Client *Client }{c}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
+		fmt.Fprintf(&out, verb, c)
+		fmt.Fprintf(&out, verb, holder)
 		fmt.Fprintf(&out, verb, c.credentials)
 		fmt.Fprintf(&out, verb, ImagePullOptions{Auth: &creds})
 		fmt.Fprintf(&out, verb, &RegistryLoginOptions{Store: auth.Default()})

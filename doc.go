@@ -43,6 +43,23 @@
 // command end with it, a blocked read too, and their error has its cause. There is no
 // other time limit, save the two that [WithDialTimeout] and [WithResponseTimeout] set.
 //
+// # The engine and its registries
+//
+// Without options [New] takes the engine that the docker command would. [Resolve] tells
+// which and why, [ContextList] and [ContextInspect] read the contexts. [WithHost],
+// [WithContext], [WithDialer], [WithTLSFiles] and their like say otherwise. A tcp host is
+// reached through the proxy that HTTP_PROXY, HTTPS_PROXY and NO_PROXY name, upgraded
+// connections too; sockets, pipes, ssh and dialers never are.
+//
+// An ssh host is reached through the ssh program, one process for each connection, with
+// what ~/.ssh/config says: keys, jump hosts, and a ControlMaster, which needs
+// ControlPersist to outlive the connection that started it. Without that program, a dialer
+// over golang.org/x/crypto/ssh does it.
+//
+// Calls that reach a registry, and are not given credentials, find them in the client's
+// source: [auth.Default], or that of [WithCredentials]. A service's nodes get them only
+// where its options ask for it.
+//
 // # Errors
 //
 // What an engine refuses is an *[Error] with its own words. Package errdefs names the

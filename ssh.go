@@ -109,7 +109,7 @@ func (d *dialer) openSSHSocket(ctx context.Context, program string) (net.Conn, e
 		return nil, err
 	}
 	local := filepath.Join(dir, "s")
-	c := &sshConn{host: d.host, cleanup: func() { os.RemoveAll(dir) }}
+	c := &sshConn{host: d.host, cleanup: func() { os.Remove(local); os.Remove(dir) }}
 	none, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err == nil {
 		err = c.start(program, d.host.ssh.args(d.timeout, local), none, none)

@@ -154,7 +154,8 @@ func TestSSHConnIsAConn(t *testing.T) {
 				}
 				d := &dialer{host: h}
 				if name == "pipes" {
-					pair, err := newPipes()
+					var pair *stdio
+					pair, err = newPipes()
 					require.NoError(t, err)
 					program := filepath.Join(strings.SplitN(os.Getenv("PATH"), ":", 2)[0], "ssh")
 					c1, err = d.startSSH(program, pair)

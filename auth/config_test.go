@@ -84,7 +84,7 @@ func TestRegistryOfAnImage(t *testing.T) {
 func TestConfigThatIsNotThere(t *testing.T) {
 	t.Setenv("DOCKER_CONFIG", filepath.Join(t.TempDir(), "nowhere"))
 	t.Setenv("DOCKER_AUTH_CONFIG", "")
-	for _, s := range []Lister{Config{}, Default().(Lister)} {
+	for _, s := range []Lister{Config{}, Default()} {
 		got, err := s.Credentials(t.Context(), "r.example")
 		require.NoError(t, err)
 		require.Empty(t, got)
@@ -105,7 +105,7 @@ func TestDefaultReadsTheEnvironmentBeforeTheFileAndBothEachTime(t *testing.T) {
 		return got.Username
 	}
 	require.Equal(t, []string{"env", "file", "env", ""}, []string{user("r.example"), user("f.example"), user("e.example"), user("docker.io")})
-	all, err := Default().(Lister).All(t.Context())
+	all, err := Default().All(t.Context())
 	require.NoError(t, err)
 	require.Len(t, all, 3)
 	require.Equal(t, "env", all["r.example"].Username)

@@ -24,9 +24,9 @@ type Lister interface {
 	All(ctx context.Context) (map[string]Credentials, error)
 }
 
-// Store is a [Source] that keeps what it is given.
+// Store is a [Lister] that keeps what it is given.
 type Store interface {
-	Source
+	Lister
 	// Store keeps credentials under their ServerAddress, Docker Hub where that is empty.
 	Store(ctx context.Context, c Credentials) error
 	// Erase forgets those of a registry. Where there are none it is no error.

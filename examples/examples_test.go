@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -30,7 +32,9 @@ var examples = []struct {
 	args []string
 	want []string // regular expressions
 }{
+	{name: "contexts", want: []string{`^\* default \S+://\S+\n`, `DOCKER_HOST: the host \S+\n`, `engine \d+\.`}},
 	{name: "copy", args: []string{"-dir", "copy"}, want: []string{`in the container: a note\n`, `back here: \[\S+main\.go\]`}},
+	{name: "credentials"},
 	{name: "dialer", want: []string{`(?s)open already is used\n.*another is opened.*hello through the dialer\n`}},
 	{name: "errors", want: []string{
 		`(?s)status: 404 .*errors.Is not found\n  errors.Is refused\n`,
@@ -57,6 +61,7 @@ var examples = []struct {
 	}},
 	{name: "run", want: []string{`to the output\n`, `to the error output\n`}},
 	{name: "shell", want: []string{`/dev/\S+\r\nuid=0\(root\)`}},
+	{name: "ssh", want: []string{`^hello from ssh://\S+\n$`}},
 	{name: "stats", args: []string{"-n", "2"}, want: []string{`CPU +MEMORY`, `(?m)^ *\d+\.\d\d % +[1-9]\d* KiB +[1-9]\d* KiB +[1-9]`}},
 	{name: "tls", want: []string{`spoke TLS to tcp://127\.0\.0\.1:\d+: engine \d+\.`}},
 	{name: "wait", want: []string{`^it ended with 7\n$`}},
@@ -156,7 +161,7 @@ func TestOnEngines(t *testing.T) {
 	for _, e := range examples {
 		t.Run(e.name, func(t *testing.T) {
 			switch {
-			case e.name == "pull":
+			case e.name == "pull" || e.name == "credentials":
 				t.Skip("it is tested without an engine")
 			case len(envs) == 0:
 				t.Skip("DOCKER_TEST_HOSTS is empty: no engine to run it on")
@@ -165,6 +170,9 @@ func TestOnEngines(t *testing.T) {
 				if i > 0 && e.name != "quickstart" {
 					break
 				}
+				if e.name == "ssh" {
+					env = overSSH(t, env)
+				}
 				if e.name == "tls" && len(env) > 1 {
 					t.Skip("the first engine speaks TLS itself")
 				}
@@ -172,6 +180,40 @@ func TestOnEngines(t *testing.T) {
 			}
 		})
 	}
+}
+
+// overSSH is the environment of the engine of env at the far end of ssh, which is the one
+// of DOCKER_TEST_SSH, or this test under its name.
+func overSSH(t *testing.T, env []string) []string {
+	if host := os.Getenv("DOCKER_TEST_SSH"); host != "" {
+		return []string{"DOCKER_HOST=" + host}
+	}
+	socket, ok := strings.CutPrefix(env[0], "DOCKER_HOST=unix://")
+	if !ok {
+		t.Skip("DOCKER_TEST_SSH is empty, and the first engine is at no socket")
+	}
+	program, err := os.Executable()
+	require.NoError(t, err)
+	dir := t.TempDir()
+	require.NoError(t, os.Symlink(program, filepath.Join(dir, "ssh")))
+	return []string{"DOCKER_HOST=ssh://far", "SSH_TEST_ENGINE=" + socket, "PATH=" + dir + string(os.PathListSeparator) + os.Getenv("PATH")}
+}
+
+// Under the name of ssh, the test carries a connection to an engine's socket.
+func init() {
+	if filepath.Base(os.Args[0]) != "ssh" {
+		return
+	}
+	engine, err := net.Dial("unix", os.Getenv("SSH_TEST_ENGINE"))
+	if err != nil {
+		panic(err)
+	}
+	go func() {
+		io.Copy(engine, os.Stdin)
+		engine.(*net.UnixConn).CloseWrite()
+	}()
+	io.Copy(os.Stdout, engine)
+	os.Exit(0)
 }
 
 // check runs an example on an engine, and requires that it leaves nothing there.
@@ -277,6 +319,37 @@ func TestPull(t *testing.T) {
 	got = start(t, env, "pull")
 	require.Equal(t, 1, got.code, got.output)
 	require.Contains(t, got.output, "these credentials will not do")
+}
+
+// TestCredentials logs in, lists and logs out with an engine that knows one user.
+func TestCredentials(t *testing.T) {
+	engine := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Api-Version", "1.51")
+		if r.URL.Path == "/_ping" {
+			return
+		}
+		var sent struct{ Username, Password string }
+		if json.NewDecoder(r.Body).Decode(&sent) != nil || sent.Username != "me" || sent.Password != "12345" {
+			w.WriteHeader(http.StatusUnauthorized)
+			fmt.Fprint(w, `{"message":"incorrect username or password"}`)
+			return
+		}
+		fmt.Fprint(w, `{"Status":"Login Succeeded"}`)
+	}))
+	defer engine.Close()
+	dir := t.TempDir()
+	env := []string{"DOCKER_HOST=" + strings.Replace(engine.URL, "http", "tcp", 1), "DOCKER_CONFIG=" + dir, "REGISTRY_PASSWORD=12345"}
+	login := []string{"-registry", "registry.example.com", "-user"}
+
+	got := start(t, env, "credentials", append(login, "you")...)
+	require.Equal(t, 1, got.code, got.output)
+	require.Contains(t, got.output, "incorrect username or password")
+	got = start(t, env, "credentials", append(login, "me")...)
+	require.Equal(t, result{0, "Login Succeeded\nregistry.example.com me\n"}, got)
+	require.FileExists(t, filepath.Join(dir, "config.json"))
+	require.Equal(t, result{0, "registry.example.com me\n"}, start(t, env, "credentials"))
+	require.Equal(t, result{0, ""}, start(t, env, "credentials", "-registry", "registry.example.com", "-logout"))
+	require.Equal(t, result{0, ""}, start(t, env, "credentials"))
 }
 
 func credentialsOf(r *http.Request) (user, password string) {

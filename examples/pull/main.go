@@ -1,5 +1,6 @@
 // Command pull pulls an image, and shows the progress. The credentials, where the
-// registry asks for any, are those of -user and of the environment.
+// registry asks for any, are those of -user and of the environment, or else those that the
+// docker command has.
 //
 //	REGISTRY_PASSWORD=… go run ./examples/pull -image registry.example.com/app:1 -user me
 package main
@@ -21,7 +22,7 @@ import (
 
 func main() {
 	image := flag.String("image", "busybox:latest", "to pull")
-	user := flag.String("user", "", "name at the registry; the password is REGISTRY_PASSWORD. Empty is anonymous")
+	user := flag.String("user", "", "name at the registry; the password is REGISTRY_PASSWORD. Empty takes what the docker command has")
 	platform := flag.String("platform", "", "os/arch of the image; empty is the engine's own")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
