@@ -104,21 +104,6 @@ func ExampleWithDialer_vsock() {
 	// Output: 28.5.2 <nil>
 }
 
-func ExampleResolve() {
-	os.Setenv("DOCKER_HOST", "ssh://me@build.example.com")
-	defer os.Unsetenv("DOCKER_HOST")
-
-	found, err := docker.Resolve()
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println(found)
-	// Output:
-	// ssh://me@build.example.com
-	//   option: none names a host or a context
-	//   DOCKER_HOST: the host ssh://me@build.example.com
-}
-
 func ExampleWithCredentials() {
 	_, done := exampleEngine()
 	defer done()

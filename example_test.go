@@ -172,6 +172,21 @@ func ExampleError() {
 	// Output: docker: GET /containers/nowhere/json: No such container: nowhere (status 404)
 }
 
+func ExampleResolve() {
+	os.Setenv("DOCKER_HOST", "ssh://me@build.example.com")
+	defer os.Unsetenv("DOCKER_HOST")
+
+	found, err := docker.Resolve()
+	if err != nil {
+		log.Fatal(err) // with what would repair it
+	}
+	fmt.Println(found)
+	// Output:
+	// ssh://me@build.example.com
+	//   option: none names a host or a context
+	//   DOCKER_HOST: the host ssh://me@build.example.com
+}
+
 type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
