@@ -15,7 +15,11 @@ var engineCalls = []*call{
 	plain("GET /info", client.Info),
 	plain("GET /system/df", client.DiskUsage),
 	special("RegistryLogin", "POST /auth", func(k kit, in *loginInput) (any, error) {
-		answer, err := k.RegistryLogin(k.ctx, auth.Credentials(*in), nil)
+		credentials := auth.Credentials{
+			Username: in.Username, Password: in.Password, IdentityToken: in.IdentityToken,
+			RegistryToken: in.RegistryToken, ServerAddress: in.ServerAddress,
+		}
+		answer, err := k.RegistryLogin(k.ctx, credentials, &in.Options)
 		if err != nil {
 			return nil, err
 		}
@@ -89,7 +93,10 @@ var engineCalls = []*call{
 	}),
 }
 
-type loginInput auth.Credentials
+type loginInput struct {
+	Username, Password, IdentityToken, RegistryToken, ServerAddress string
+	Options                                                         docker.RegistryLoginOptions
+}
 
 type sessionInput struct{ Header http.Header }
 

@@ -177,6 +177,8 @@ var excuses = map[string]string{
 	"gate EndpointSettings.DNSNames":       "engines write it, and ignore it in a request",
 	"gate HostConfig.LogConfig.Type=local": "engines have had the driver since 1.39",
 	"option ContainerConfig.Image":         "the image is a parameter of the method, which takes its place",
+	"option ServiceCreateOptions.FindAuth": "the client has no source here",
+	"option ServiceUpdateOptions.FindAuth": "the client has no source here",
 	"status HEAD /_ping":                   "GET /_ping is tried after it",
 	"gate POST /volumes/prune?filters=all in VolumePrune with VolumePruneOptions.All": "all is what older engines do without the filter",
 }

@@ -45,7 +45,7 @@ func newLab(all map[int]*specification, version int) (*lab, error) {
 	l := &lab{spec: all[version], known: all[newest], names: all[newest].names()}
 	slices.SortStableFunc(l.names, func(a, b string) int { return strings.Count(a, "{") - strings.Count(b, "{") })
 	c, err := docker.New(
-		docker.WithHost("unix:///nowhere"), docker.WithAPIVersion(versionText(version)),
+		docker.WithHost("unix:///nowhere"), docker.WithCredentials(nil), docker.WithAPIVersion(versionText(version)),
 		docker.WithMiddleware(func(http.RoundTripper) http.RoundTripper { return l }),
 	)
 	l.kit = kit{c, context.Background()}

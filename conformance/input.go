@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"context"
 	"encoding"
 	"encoding/json"
 	"fmt"
@@ -26,8 +27,15 @@ var byType = map[reflect.Type]func(i int) any{
 	reflect.TypeFor[streams.Progress]():  func(int) any { return streams.Progress(func(streams.Message) {}) },
 	reflect.TypeFor[docker.Port]():       func(i int) any { return docker.Port(fmt.Sprintf("%d/tcp", 8000+i)) },
 	reflect.TypeFor[[]docker.Port]():     func(i int) any { return []docker.Port{docker.Port(fmt.Sprintf("%d/tcp", 8000+i))} },
+	reflect.TypeFor[auth.Store]():        func(int) any { return forgetful{} },
 	reflect.TypeFor[docker.PullPolicy](): func(int) any { return docker.PullAlways },
 }
+
+// forgetful is a store that keeps nothing.
+type forgetful struct{ auth.Static }
+
+func (forgetful) Store(context.Context, auth.Credentials) error { return nil }
+func (forgetful) Erase(context.Context, string) error           { return nil }
 
 // filler fills values, each with another text or number.
 type filler struct{ n int }

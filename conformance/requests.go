@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/cleat-go/docker"
+	"github.com/cleat-go/docker/auth"
 )
 
 // requestCheck compares what the client sends with the parameters and bodies of the
@@ -87,7 +88,7 @@ func (c *requestCheck) probe(call *call, l leaf, full reflect.Value, base []*sen
 
 // local tells of settings that are not for the engine.
 func local(t reflect.Type) bool {
-	return t.Kind() == reflect.Func || t == reflect.TypeFor[*json.RawMessage]()
+	return t.Kind() == reflect.Func || t == reflect.TypeFor[auth.Store]() || t == reflect.TypeFor[*json.RawMessage]()
 }
 
 // comment wants the version that a setting needs in its comment, or in that of what it is in.
