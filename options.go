@@ -39,7 +39,7 @@ type settings struct {
 }
 
 // DialFunc opens a connection, as [net.Dialer.DialContext] does. The network is
-// unix, npipe or tcp, the address what the host names.
+// unix, npipe, tcp or ssh, the address what the host names.
 type DialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
 
 // WithHost sets the engine's address: unix:///path, npipe:////./pipe/name,

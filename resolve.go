@@ -42,7 +42,7 @@ type Tried struct {
 // String explains the resolution in some lines, one for each thing that was looked at.
 func (r *Resolution) String() string {
 	var b strings.Builder
-	b.WriteString(shown(r.Host))
+	b.WriteString(r.Host)
 	if r.TLS {
 		b.WriteString(" with TLS")
 	}
@@ -57,7 +57,7 @@ func (r *Resolution) String() string {
 }
 
 // Resolve tells which engine [New] with these options would call, and why, or returns the
-// error that New would. It is the first of: [WithHost] or [WithContext]; DOCKER_HOST;
+// error that New would, beside what was tried. It is the first of: [WithHost] or [WithContext]; DOCKER_HOST;
 // DOCKER_CONTEXT; the current context of the docker command; the platform's socket or
 // pipe. Where nothing asks for any and there is no such socket, it is the first of these
 // that exists: that of a rootless engine, $XDG_RUNTIME_DIR/docker.sock; of Docker
@@ -156,7 +156,7 @@ func environmentHost() string { return strings.TrimSpace(os.Getenv("DOCKER_HOST"
 // take takes a host, to which the certificates of the environment belong.
 func (s *settings) take(source ResolutionSource, host string) error {
 	s.host = host
-	s.resolution.Host, s.resolution.Source = host, source
+	s.resolution.Host, s.resolution.Source = shown(host), source
 	s.resolution.tried(source, "", "the host "+shown(host))
 	if s.tls != nil || strings.HasPrefix(host, "unix:") || strings.HasPrefix(host, "npipe:") || strings.HasPrefix(host, "ssh:") {
 		return nil
@@ -184,7 +184,7 @@ func (s *settings) takeContext(source ResolutionSource, name string) error {
 		return err
 	}
 	s.host = c.Host
-	r.Host, r.Source = c.Host, source
+	r.Host, r.Source = shown(c.Host), source
 	r.tried(source, name, "the host "+shown(c.Host))
 	if s.tls != nil || c.TLSDir == "" && !c.SkipTLSVerify || !strings.HasPrefix(c.Host, "tcp:") && !strings.HasPrefix(c.Host, "http") {
 		return nil

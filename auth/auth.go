@@ -1,5 +1,5 @@
-// Package auth holds registry credentials and writes the two headers in which an
-// engine is handed them.
+// Package auth holds registry credentials, finds them where the docker command keeps
+// them, and writes the two headers in which an engine is handed them.
 //
 // Credentials never print: formatted with any verb, encoded as JSON or logged with
 // slog, they show the registry and the user, and the word REDACTED for the rest.

@@ -35,7 +35,8 @@ func (d docker) All(ctx context.Context) (map[string]Credentials, error) { retur
 func (d docker) chain() Chain { return Chain{Environment{}, d.Config} }
 
 // Environment is the source of the variable DOCKER_AUTH_CONFIG: the JSON of a
-// configuration file, of which the key auths counts.
+// configuration file, of which the key auths counts. One that cannot be read is an error,
+// not passed over for another source.
 type Environment struct{}
 
 // Credentials returns those of exactly this authority.
