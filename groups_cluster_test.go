@@ -158,6 +158,9 @@ func TestSwarmRequests(t *testing.T) {
 	require.NoError(t, err)
 	require.JSONEq(t, `{"ListenAddr":"eth0:1","AdvertiseAddr":"10.0.0.1","DataPathAddr":"10.0.0.2","DataPathPort":4000,"DefaultAddrPool":["10.9.0.0/16"],
 		"SubnetSize":26,"ForceNewCluster":true,"Availability":"drain","AutoLockManagers":true,"Spec":{"CAConfig":{"SigningCAKey":"k"}}}`, got().body)
+	_, err = c.SwarmInit(ctx, &SwarmInitOptions{DefaultAddrPool: []netip.Prefix{netip.MustParsePrefix("10.9.0.0/16")}})
+	require.NoError(t, err)
+	require.JSONEq(t, `{"ListenAddr":"0.0.0.0:2377","AdvertiseAddr":"","DefaultAddrPool":["10.9.0.0/16"],"SubnetSize":24}`, got().body)
 	require.NoError(t, c.SwarmJoin(ctx, &SwarmJoinOptions{RemoteAddrs: []string{"m:2377"}, JoinToken: "t", Availability: NodePause}))
 	sent = got()
 	require.Equal(t, "POST /swarm/join", sent.uri)

@@ -44,8 +44,12 @@ func (c *Client) SwarmInspect(ctx context.Context, opts *SwarmInspectOptions) (*
 	return fetchRaw[Swarm](ctx, c, newRequest("GET /swarm"), value(opts).Raw)
 }
 
-// defaultListenAddr is that of nodes which are not told another: engines have none.
-const defaultListenAddr = "0.0.0.0:2377"
+// What nodes use that are not told another. Engines have no defaults for these: with
+// pools and no size of subnets, a cluster's networks fail later.
+const (
+	defaultListenAddr = "0.0.0.0:2377"
+	defaultSubnetSize = 24
+)
 
 // SwarmInitOptions are the settings of a new cluster. An address can be that of an
 // interface by its name.
@@ -73,6 +77,9 @@ func (o SwarmInitOptions) LogValue() slog.Value { return redacted(o) }
 func (c *Client) SwarmInit(ctx context.Context, opts *SwarmInitOptions) (string, error) {
 	o, r := value(opts), newRequest("POST /swarm/init")
 	o.ListenAddr = cmp.Or(o.ListenAddr, defaultListenAddr)
+	if len(o.DefaultAddrPool) > 0 {
+		o.SubnetSize = cmp.Or(o.SubnetSize, defaultSubnetSize)
+	}
 	var id string
 	err := c.call(ctx, r.json(o), &id)
 	return id, err

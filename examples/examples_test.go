@@ -361,8 +361,8 @@ func credentialsOf(r *http.Request) (user, password string) {
 	return sent.Username, sent.Password
 }
 
-// TestRunEndsWithTheCode looks at the code of the command that run runs.
-func TestRunEndsWithTheCode(t *testing.T) {
+// TestRunOnAnEngineEndsWithTheCode looks at the code of the command that run runs.
+func TestRunOnAnEngineEndsWithTheCode(t *testing.T) {
 	envs := hosts(t)
 	if len(envs) == 0 {
 		t.Skip("DOCKER_TEST_HOSTS is empty: no engine to run it on")
