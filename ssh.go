@@ -172,7 +172,7 @@ func (c *sshConn) watch(r *os.File, heard chan struct{}) {
 	c.writing.Lock()
 	if failed := c.failed(state, err); failed != nil && !c.closed.Load() {
 		c.failure = failed
-		if !c.received.Load() && (c.sent == unread || c.sent == 0 || failed.status == 126 || failed.status == 127) {
+		if !c.received.Load() && (c.sent == unread || c.sent == 0 || failed.unreached()) {
 			c.failure = &dialError{host: c.host, err: failed}
 		}
 	}
@@ -299,14 +299,24 @@ func (e *sshError) Error() string {
 // Is takes it for a connection that was closed by the peer.
 func (e *sshError) Is(target error) bool { return target == syscall.EPIPE }
 
+// noEngine is what the docker command at the far end says when it reaches no engine.
+const noEngine = "failed to open the raw stream connection"
+
+// unreached tells whether the far end had no docker command to run, or that no engine.
+func (e *sshError) unreached() bool {
+	return e.status == 126 || e.status == 127 || strings.Contains(e.words, noEngine)
+}
+
 func (e *sshError) hint() string {
 	switch {
 	case e.status == 126 || e.status == 127:
 		return "there is no docker command at the far end: add the path of the engine's socket to the host, ssh://name/var/run/docker.sock"
+	case strings.Contains(e.words, noEngine):
+		return "the docker command at the far end reaches no engine: is it running, and is DOCKER_HOST or its context right there?"
 	case strings.Contains(e.words, "administratively prohibited"):
 		return "its ssh server forwards no sockets: leave the path out of the host"
 	case strings.Contains(e.words, ": open failed: "):
-		return "its user may not open the socket at the far end, or there is none"
+		return "its user may not open the socket at the far end, or there is none, or the ssh server forwards none: then leave the path out of the host"
 	case strings.Contains(e.words, "Host key verification failed"):
 		return "connect once with ssh, and look at its key"
 	case strings.Contains(e.words, "Permission denied"):

@@ -52,6 +52,10 @@ func sshMain(args []string) int {
 		os.Stdin.Read(make([]byte, 1))
 		fmt.Fprint(os.Stderr, "Connection reset")
 		return 255
+	case "unreached": // reads a request, and has nowhere to bring it
+		os.Stdin.Read(make([]byte, 1))
+		fmt.Fprint(os.Stderr, "failed to open the raw stream connection: dial unix /x.sock: connect: no such file or directory")
+		return 1
 	case "hang":
 		time.Sleep(time.Hour)
 	}
@@ -235,6 +239,14 @@ func TestSSHThatFails(t *testing.T) {
 			})
 		}
 	}
+}
+
+func TestSSHToADockerCommandWithoutAnEngine(t *testing.T) {
+	noLeaks(t)
+	fakeSSH(t, "unreached", "")
+	_, err := client(t, WithHost("ssh://far"), pinned).Info(t.Context(), nil)
+	errorsIs(t, err, errdefs.ErrNotSent, errdefs.ErrUnavailable)
+	require.ErrorContains(t, err, "/x.sock: connect: no such file or directory (the docker command at the far end reaches no engine")
 }
 
 func TestSSHThatDiesLaterLeavesTheOutcomeUnknown(t *testing.T) {
