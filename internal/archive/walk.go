@@ -170,6 +170,10 @@ func (w *walker) open(name string) (io.ReadCloser, int64, error) {
 	return f, info.Size(), nil
 }
 
+// RootFS is a local directory. Names are not checked to be UTF-8, and opening never waits
+// for the other end of a pipe.
+func RootFS(root *os.Root) fs.FS { return rootFS{root} }
+
 // rootFS is a local directory. Unlike the file system of [os.Root.FS] it has names that
 // are not UTF-8 too, looks at no file by a path from outside, and never waits for
 // the other end of a pipe.

@@ -1,0 +1,137 @@
+package buildkit
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/cleat-go/docker/errdefs"
+)
+
+const controlService = "/moby.buildkit.v1.Control/"
+
+// control calls the engine's Control service on a connection of its own.
+type control struct {
+	transport *http.Transport
+	conn      net.Conn
+	native    bool // the engine speaks h2c without an upgrade
+}
+
+func newControl(rwc io.ReadWriteCloser) *control {
+	c := &control{conn: newRawConn(rwc)}
+	first := make(chan net.Conn, 1)
+	first <- c.conn
+	c.transport = &http.Transport{
+		DialContext: func(context.Context, string, string) (net.Conn, error) {
+			select {
+			case conn := <-first:
+				return conn, nil
+			default:
+				return nil, errLost
+			}
+		},
+		Protocols:          new(http.Protocols),
+		DisableCompression: true,
+	}
+	c.transport.Protocols.SetUnencryptedHTTP2(true)
+	return c
+}
+
+var errLost = errors.New("the connection to the engine's builder is lost")
+
+func (c *control) close() {
+	c.transport.CloseIdleConnections()
+	c.conn.Close()
+}
+
+// start sends a request and returns the answer once its headers have come.
+func (c *control) start(ctx context.Context, name string, header http.Header, body io.Reader) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://buildkit"+controlService+name, body)
+	if err != nil {
+		return nil, err
+	}
+	for key, values := range header {
+		req.Header[key] = values
+	}
+	req.Header.Set("Content-Type", contentType)
+	req.Header.Set("Te", "trailers")
+	resp, err := c.transport.RoundTrip(req)
+	if err != nil {
+		return nil, callFailed(ctx, err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		resp.Body.Close()
+		return nil, fmt.Errorf("the engine answers %s with the HTTP status %d: %w", name, resp.StatusCode, errdefs.ErrInternal)
+	}
+	return resp, nil
+}
+
+// each calls a method and hands each message of the answer over.
+func (c *control) each(ctx context.Context, name string, request message, do func([]byte) error) error {
+	resp, err := c.start(ctx, name, nil, bytes.NewReader(appendFrame(nil, request)))
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	answer := frames{r: resp.Body}
+	for {
+		m, err := answer.next()
+		if err == io.EOF {
+			return callStatus(resp)
+		}
+		if err != nil {
+			return callFailed(ctx, err)
+		}
+		if err := do(m); err != nil {
+			return err
+		}
+	}
+}
+
+// call calls a method that answers with one message.
+func (c *control) call(ctx context.Context, name string, request message) (answer []byte, err error) {
+	answered := false
+	err = c.each(ctx, name, request, func(m []byte) error {
+		answer, answered = bytes.Clone(m), true
+		return nil
+	})
+	if err == nil && !answered {
+		err = errdefs.Truncated(fmt.Errorf("%s was not answered", name))
+	}
+	return answer, err
+}
+
+// callFailed is the error of a call that came to no status.
+func callFailed(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return errdefs.Cancelled(ctx)
+	}
+	return errdefs.Truncated(fmt.Errorf("%w: %w", errLost, err))
+}
+
+// callStatus is what the trailers of an answer say, or its headers where it has no body.
+func callStatus(resp *http.Response) error {
+	h := resp.Trailer
+	if h.Get("Grpc-Status") == "" {
+		h = resp.Header
+	}
+	code, err := strconv.Atoi(h.Get("Grpc-Status"))
+	switch {
+	case err != nil:
+		return errdefs.Truncated(fmt.Errorf("%w: an answer without a status", errLost))
+	case code == codeOK:
+		return nil
+	}
+	e := &Error{Code: code, Message: unescapeText(h.Get("Grpc-Message"))}
+	if details, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(h.Get("Grpc-Status-Details-Bin"), "=")); err == nil {
+		e.decodeDetails(details)
+	}
+	return e
+}
