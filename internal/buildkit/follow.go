@@ -14,7 +14,7 @@ type wanted struct {
 	root  bool            // one of them is the root
 }
 
-func (w *wanted) all() bool               { return w == nil || w.root }
+func (w *wanted) all() bool                { return w == nil || w.root }
 func (w *wanted) has(name string) bool     { return w.all() || w.paths[name] }
 func (w *wanted) leadsTo(name string) bool { return w.all() || w.above[name] }
 

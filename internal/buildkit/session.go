@@ -29,7 +29,7 @@ type session struct {
 	closed bool
 }
 
-func newSession(r *Request, t *trees) *session {
+func newSession(r *Request, t trees) *session {
 	s := &session{id: randomID(), key: t.key(), methods: make(map[string]method), ended: make(chan struct{})}
 	s.methods["/grpc.health.v1.Health/Check"] = unary(healthy)
 	s.add("/moby.filesync.v1.FileSync/DiffCopy", func(st *stream) error { return t.serve(st) })

@@ -171,8 +171,10 @@ func decodeResponse(answer []byte) (*Response, error) {
 			f.entry(r.Attrs)
 		}
 	}
-	r.ImageID = r.Attrs["containerimage.config.digest"]
-	r.Digest = r.Attrs["containerimage.digest"]
+	r.ImageID = r.Attrs["containerimage.digest"]
+	if config := r.Attrs["containerimage.config.digest"]; config != r.ImageID && config != "" {
+		r.Digest = r.ImageID // an engine that knows its images by their manifests
+	}
 	return r, f.err
 }
 
