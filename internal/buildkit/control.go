@@ -19,36 +19,32 @@ const controlService = "/moby.buildkit.v1.Control/"
 
 // control calls the engine's Control service on a connection of its own.
 type control struct {
-	transport *http.Transport
-	conn      net.Conn
-	native    bool // the engine speaks h2c without an upgrade
+	conn   *http.ClientConn
+	raw    net.Conn
+	native bool // the engine speaks h2c without an upgrade
 }
 
-func newControl(rwc io.ReadWriteCloser) *control {
-	c := &control{conn: newRawConn(rwc)}
-	first := make(chan net.Conn, 1)
-	first <- c.conn
-	c.transport = &http.Transport{
-		DialContext: func(context.Context, string, string) (net.Conn, error) {
-			select {
-			case conn := <-first:
-				return conn, nil
-			default:
-				return nil, errLost
-			}
-		},
+func newControl(ctx context.Context, rwc io.ReadWriteCloser) (*control, error) {
+	raw := newRawConn(rwc)
+	t := &http.Transport{
+		DialContext:        func(context.Context, string, string) (net.Conn, error) { return raw, nil },
 		Protocols:          new(http.Protocols),
 		DisableCompression: true,
 	}
-	c.transport.Protocols.SetUnencryptedHTTP2(true)
-	return c
+	t.Protocols.SetUnencryptedHTTP2(true)
+	conn, err := t.NewClientConn(ctx, "http", "buildkit:80")
+	if err != nil {
+		raw.Close()
+		return nil, callFailed(ctx, err)
+	}
+	return &control{conn: conn, raw: raw}, nil
 }
 
 var errLost = errors.New("the connection to the engine's builder is lost")
 
 func (c *control) close() {
-	c.transport.CloseIdleConnections()
 	c.conn.Close()
+	c.raw.Close()
 }
 
 // start sends a request and returns the answer once its headers have come.
@@ -62,7 +58,7 @@ func (c *control) start(ctx context.Context, name string, header http.Header, bo
 	}
 	req.Header.Set("Content-Type", contentType)
 	req.Header.Set("Te", "trailers")
-	resp, err := c.transport.RoundTrip(req)
+	resp, err := c.conn.RoundTrip(req)
 	if err != nil {
 		return nil, callFailed(ctx, err)
 	}

@@ -123,7 +123,7 @@ func jsonPosition(value []byte) *Position {
 	}
 	p := &Position{File: s.Info.Filename, Text: string(s.Info.Data)}
 	for _, r := range s.Ranges {
-		p.Ranges = append(p.Ranges, Range{r.Start.Line, r.End.Line})
+		p.add(Range{r.Start.Line, r.End.Line})
 	}
 	return p
 }

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/cleat-go/docker/errdefs"
@@ -69,26 +70,34 @@ func Solve(ctx context.Context, e Engine, r *Request) (*Response, error) {
 // connect opens the connection on which the engine is called.
 func connect(ctx context.Context, e Engine) (*control, error) {
 	if e.Dial != nil {
-		conn, err := e.Dial(ctx)
-		if err != nil {
-			return nil, err
-		}
-		c := newControl(conn)
-		c.native = true
-		_, err = c.call(ctx, "ListWorkers", nil)
-		if err == nil || isStatus(err) {
-			return c, nil
-		}
-		c.close()
-		if e.Upgrade == nil || ctx.Err() != nil {
-			return nil, err
+		c, err := connectNative(ctx, e)
+		if c != nil || e.Upgrade == nil || ctx.Err() != nil {
+			return c, err
 		}
 	}
 	conn, err := e.Upgrade(ctx, "/grpc", nil)
 	if err != nil {
 		return nil, err
 	}
-	return newControl(conn), nil
+	return newControl(ctx, conn)
+}
+
+// connectNative finds out whether the engine understands HTTP/2 at once.
+func connectNative(ctx context.Context, e Engine) (*control, error) {
+	conn, err := e.Dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c, err := newControl(ctx, conn)
+	if err != nil {
+		return nil, err
+	}
+	if _, err = c.call(ctx, "ListWorkers", nil); err != nil && !isStatus(err) {
+		c.close()
+		return nil, err
+	}
+	c.native = true
+	return c, nil
 }
 
 func isStatus(err error) bool {
@@ -102,11 +111,16 @@ type build struct {
 	session *session
 	request *Request
 	ref     string
+	told    atomic.Bool // that there is a build
 	history history
 }
 
-// statusGrace is how long the engine may take to tell the rest of a build that has ended.
-const statusGrace = 3 * time.Second
+// How long the engine may take to tell the rest of a build that has ended, and of one of
+// which it has told nothing.
+const (
+	statusGrace = 3 * time.Second
+	statusNone  = 500 * time.Millisecond
+)
 
 // run starts the build and listens to what happens in it.
 func (b *build) run(ctx context.Context) (*Response, error) {
@@ -119,7 +133,7 @@ func (b *build) run(ctx context.Context) (*Response, error) {
 	told := make(chan error, 1)
 	go func() { told <- b.listen(listening) }()
 	answer, err := b.control.call(ctx, "Solve", solve)
-	timer := time.AfterFunc(statusGrace, stop)
+	timer := time.AfterFunc(b.grace(err), stop)
 	defer timer.Stop()
 	if lost := <-told; err == nil && ctx.Err() != nil {
 		err = lost
@@ -130,9 +144,17 @@ func (b *build) run(ctx context.Context) (*Response, error) {
 	return decodeResponse(answer)
 }
 
+func (b *build) grace(err error) time.Duration {
+	if err != nil && !b.told.Load() {
+		return statusNone
+	}
+	return statusGrace
+}
+
 // listen hands on what happens until the build has ended.
 func (b *build) listen(ctx context.Context) error {
 	return b.control.each(ctx, "Status", message(nil).text(1, b.ref), func(m []byte) error {
+		b.told.Store(true)
 		s, err := decodeStatus(m)
 		if err != nil {
 			return nil // what cannot be read need not end a build

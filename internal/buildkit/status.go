@@ -208,10 +208,19 @@ func decodePosition(b []byte) (*Position, error) {
 		case 1:
 			p.decodeFile(&f)
 		case 2:
-			p.Ranges = append(p.Ranges, decodeRange(&f))
+			p.add(decodeRange(&f))
 		}
 	}
 	return p, f.err
+}
+
+// add adds a range, to the last one where it continues that.
+func (p *Position) add(r Range) {
+	if n := len(p.Ranges); n > 0 && p.Ranges[n-1].LastLine+1 == r.FirstLine {
+		p.Ranges[n-1].LastLine = r.LastLine
+		return
+	}
+	p.Ranges = append(p.Ranges, r)
 }
 
 func (p *Position) decodeFile(in *fields) {
