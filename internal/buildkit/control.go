@@ -48,8 +48,8 @@ func (c *control) close() {
 }
 
 // start sends a request and returns the answer once its headers have come.
-func (c *control) start(ctx context.Context, name string, header http.Header, body io.Reader) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://buildkit"+controlService+name, body)
+func (c *control) start(ctx context.Context, path string, header http.Header, body io.Reader) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://buildkit"+path, body)
 	if err != nil {
 		return nil, err
 	}
@@ -64,14 +64,14 @@ func (c *control) start(ctx context.Context, name string, header http.Header, bo
 	}
 	if resp.StatusCode != http.StatusOK {
 		resp.Body.Close()
-		return nil, fmt.Errorf("the engine answers %s with the HTTP status %d: %w", name, resp.StatusCode, errdefs.ErrInternal)
+		return nil, fmt.Errorf("the engine answers %s with the HTTP status %d: %w", path, resp.StatusCode, errdefs.ErrInternal)
 	}
 	return resp, nil
 }
 
 // each calls a method and hands each message of the answer over.
-func (c *control) each(ctx context.Context, name string, request message, do func([]byte) error) error {
-	resp, err := c.start(ctx, name, nil, bytes.NewReader(appendFrame(nil, request)))
+func (c *control) each(ctx context.Context, path string, request message, do func([]byte) error) error {
+	resp, err := c.start(ctx, path, nil, bytes.NewReader(appendFrame(nil, request)))
 	if err != nil {
 		return err
 	}
@@ -92,14 +92,14 @@ func (c *control) each(ctx context.Context, name string, request message, do fun
 }
 
 // call calls a method that answers with one message.
-func (c *control) call(ctx context.Context, name string, request message) (answer []byte, err error) {
+func (c *control) call(ctx context.Context, path string, request message) (answer []byte, err error) {
 	answered := false
-	err = c.each(ctx, name, request, func(m []byte) error {
+	err = c.each(ctx, path, request, func(m []byte) error {
 		answer, answered = bytes.Clone(m), true
 		return nil
 	})
 	if err == nil && !answered {
-		err = errdefs.Truncated(fmt.Errorf("%s was not answered", name))
+		err = errdefs.Truncated(fmt.Errorf("%s was not answered", path))
 	}
 	return answer, err
 }

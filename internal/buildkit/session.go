@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/cleat-go/docker/errdefs"
 )
@@ -131,13 +132,25 @@ func (s *session) enter() bool {
 	return !s.closed
 }
 
+// patience is how long the end of a build waits for a reader or writer of the request's
+// that is in a call.
+const patience = time.Second
+
 // close closes the connection and waits until no call is served any more.
 func (s *session) close() {
 	s.mu.Lock()
 	s.closed = true
 	s.mu.Unlock()
 	s.server.Close()
-	s.calls.Wait()
+	none := make(chan struct{})
+	go func() {
+		s.calls.Wait()
+		close(none)
+	}()
+	select {
+	case <-none:
+	case <-time.After(patience):
+	}
 }
 
 // sourceError is a failure on this side, which the engine is told of in words only.

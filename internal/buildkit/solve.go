@@ -92,7 +92,7 @@ func connectNative(ctx context.Context, e Engine) (*control, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err = c.call(ctx, "ListWorkers", nil); err != nil && !isStatus(err) {
+	if _, err = c.call(ctx, controlService+"ListWorkers", nil); err != nil && !isStatus(err) {
 		c.close()
 		return nil, err
 	}
@@ -130,14 +130,15 @@ func (b *build) run(ctx context.Context) (*Response, error) {
 	}
 	listening, stop := context.WithCancel(ctx)
 	defer stop()
-	told := make(chan error, 1)
-	go func() { told <- b.listen(listening) }()
-	answer, err := b.control.call(ctx, "Solve", solve)
+	told := make(chan struct{})
+	go func() {
+		defer close(told)
+		b.listen(listening)
+	}()
+	answer, err := b.control.call(ctx, controlService+"Solve", solve)
 	timer := time.AfterFunc(b.grace(err), stop)
 	defer timer.Stop()
-	if lost := <-told; err == nil && ctx.Err() != nil {
-		err = lost
-	}
+	<-told
 	if err != nil {
 		return nil, err
 	}
@@ -151,9 +152,10 @@ func (b *build) grace(err error) time.Duration {
 	return statusGrace
 }
 
-// listen hands on what happens until the build has ended.
-func (b *build) listen(ctx context.Context) error {
-	return b.control.each(ctx, "Status", message(nil).text(1, b.ref), func(m []byte) error {
+// listen hands on what happens until the build has ended. That something is not told
+// fails no build.
+func (b *build) listen(ctx context.Context) {
+	_ = b.control.each(ctx, controlService+"Status", message(nil).text(1, b.ref), func(m []byte) error {
 		b.told.Store(true)
 		s, err := decodeStatus(m)
 		if err != nil {
@@ -368,7 +370,7 @@ func cutHost(h string) (name, address string, ok bool) {
 
 // hostGateway asks the engine for the address by which containers reach its machine.
 func (c *control) hostGateway(ctx context.Context) (string, error) {
-	answer, err := c.call(ctx, "ListWorkers", nil)
+	answer, err := c.call(ctx, controlService+"ListWorkers", nil)
 	if err != nil {
 		return "", err
 	}

@@ -16,7 +16,7 @@ func (c *control) session(ctx context.Context, header http.Header) (io.ReadWrite
 	}
 	in, out := io.Pipe()
 	ctx, cancel := context.WithCancel(ctx)
-	resp, err := c.start(ctx, "Session", metadata, in)
+	resp, err := c.start(ctx, controlService+"Session", metadata, in)
 	if err != nil {
 		cancel()
 		return nil, err
