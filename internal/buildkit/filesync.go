@@ -133,6 +133,7 @@ func (x *sending) fail(err error) {
 	if already {
 		return
 	}
+	x.stream.report(err)
 	var own *sourceError
 	if errors.As(err, &own) {
 		x.put(message(nil).number(1, packetErr).text(4, err.Error())) //nolint:errcheck // the status says it too

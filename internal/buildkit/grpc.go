@@ -92,6 +92,7 @@ type stream struct {
 	in     frames
 	w      http.ResponseWriter
 	flush  *http.ResponseController
+	report func(error) // takes note of a failure of this side
 }
 
 // recv returns the engine's next message, which is valid until the next one, or io.EOF.
@@ -134,7 +135,7 @@ func serveCall(m method, w http.ResponseWriter, r *http.Request) {
 		setStatus(h, "", &Error{Code: codeUnimplemented, Message: "not served here"})
 		return
 	}
-	s := &stream{r.Context(), r.Header, r.Body, frames{r: r.Body}, w, http.NewResponseController(w)}
+	s := &stream{r.Context(), r.Header, r.Body, frames{r: r.Body}, w, http.NewResponseController(w), func(error) {}}
 	if s.flush.Flush() != nil {
 		return
 	}

@@ -65,15 +65,19 @@ func newSession(r *Request, t trees) *session {
 // add serves a method whose own failures are remembered.
 func (s *session) add(name string, m method) {
 	s.methods[name] = func(st *stream) error {
-		err := m(st)
-		var own *sourceError
-		if errors.As(err, &own) && st.ctx.Err() == nil {
-			s.fail(own)
+		st.report = func(err error) {
+			var own *sourceError
+			if errors.As(err, &own) && st.ctx.Err() == nil {
+				s.fail(own)
+			}
 		}
+		err := m(st)
+		st.report(err)
 		return err
 	}
 }
 
+// fail takes note of a failure. It does so before the engine is told.
 func (s *session) fail(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
