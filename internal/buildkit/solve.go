@@ -196,8 +196,8 @@ func decodeResponse(answer []byte) (*Response, error) {
 		}
 	}
 	r.ImageID = r.Attrs["containerimage.digest"]
-	if config := r.Attrs["containerimage.config.digest"]; config != r.ImageID && config != "" {
-		r.Digest = r.ImageID // an engine that knows its images by their manifests
+	if r.Attrs["containerimage.descriptor"] != "" {
+		r.Digest = r.ImageID // the engine knows its images by their manifests
 	}
 	return r, f.err
 }
