@@ -1,6 +1,10 @@
 package buildkit
 
 import (
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -33,6 +37,33 @@ func TestEngineCaches(t *testing.T) {
 		imported := o.vertices["importing cache manifest from "+ref]
 		require.False(t, imported.Completed.IsZero())
 		require.Empty(t, imported.Error)
+	})
+}
+
+func TestEngineLocalCache(t *testing.T) {
+	engines(t, func(t *testing.T, e *testEngine) {
+		if !e.store {
+			t.Skip("needs containerd's image store")
+		}
+		dir := filepath.Join(t.TempDir(), "cache")
+		to := CacheEntry{Type: "local", Attrs: map[string]string{"dest": dir, "mode": "max"}}
+		from := CacheEntry{Type: "local", Attrs: map[string]string{"src": dir}}
+		for i := range 3 {
+			r := &Request{
+				Context: Source{FS: files(map[string]string{"Dockerfile": run("RUN echo " + t.Name() + " >/out")})},
+				CacheTo: []CacheEntry{to}, CacheFrom: []CacheEntry{from},
+			}
+			o := listen(r)
+			built(t, e, r)
+			for name, v := range o.vertices {
+				require.Empty(t, v.Error, name)
+				t.Log(i, name, v.Cached)
+			}
+			require.Equal(t, i > 0, slices.ContainsFunc(slices.Collect(maps.Keys(o.vertices)), func(name string) bool {
+				return strings.HasPrefix(name, "importing cache manifest from local:")
+			}))
+			require.FileExists(t, filepath.Join(dir, "index.json"))
+		}
 	})
 }
 

@@ -30,7 +30,7 @@ type session struct {
 	closed bool
 }
 
-func newSession(r *Request, t trees) *session {
+func newSession(r *Request, t trees, c *caches) *session {
 	s := &session{id: randomID(), key: t.key(), methods: make(map[string]method), ended: make(chan struct{})}
 	s.methods["/grpc.health.v1.Health/Check"] = unary(healthy)
 	s.add("/moby.filesync.v1.FileSync/DiffCopy", func(st *stream) error { return t.serve(st) })
@@ -49,6 +49,11 @@ func newSession(r *Request, t trees) *session {
 	if len(r.SSH) > 0 {
 		s.add("/moby.sshforward.v1.SSH/CheckAgent", unary(agents(r.SSH).check))
 		s.add("/moby.sshforward.v1.SSH/ForwardAgent", agents(r.SSH).forward)
+	}
+	if len(c.stores) > 0 {
+		for name, m := range c.methods() {
+			s.add(contentService+name, m)
+		}
 	}
 	s.server.Handler = http.HandlerFunc(s.serveHTTP)
 	s.server.ErrorLog = log.New(io.Discard, "", 0)

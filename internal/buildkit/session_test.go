@@ -265,6 +265,7 @@ func TestAttrs(t *testing.T) {
 		BuildArgs: map[string]string{"A": "", "B": "b"}, Attestations: map[string]string{"sbom": ""},
 		CacheFrom: []CacheEntry{{"registry", map[string]string{"ref": "r"}}}, Attrs: map[string]string{"target": "t", "x": "y"},
 	}}
+	b.cache = &caches{from: b.request.CacheFrom}
 	a, err := b.attrs(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, map[string]string{

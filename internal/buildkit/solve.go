@@ -38,6 +38,11 @@ func Solve(ctx context.Context, e Engine, r *Request) (*Response, error) {
 		return nil, err
 	}
 	defer files.close()
+	cache, err := openCaches(r)
+	if err != nil {
+		return nil, err
+	}
+	defer cache.close()
 	within, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	c, err := connect(within, e)
@@ -45,7 +50,7 @@ func Solve(ctx context.Context, e Engine, r *Request) (*Response, error) {
 		return nil, err
 	}
 	defer c.close()
-	s := newSession(r, files)
+	s := newSession(r, files, cache)
 	defer s.close()
 	if err := s.open(within, e, c); err != nil {
 		return nil, err
@@ -59,10 +64,10 @@ func Solve(ctx context.Context, e Engine, r *Request) (*Response, error) {
 		case <-stop:
 		}
 	}()
-	b := &build{control: c, session: s, request: r, ref: randomID()}
+	b := &build{control: c, session: s, request: r, cache: cache, ref: randomID()}
 	response, err := b.run(within)
 	if err == nil {
-		return response, nil
+		return response, cache.written(response)
 	}
 	return nil, b.explain(ctx, within, err)
 }
@@ -110,6 +115,7 @@ type build struct {
 	control *control
 	session *session
 	request *Request
+	cache   *caches
 	ref     string
 	told    atomic.Bool // that there is a build
 	history history
@@ -217,10 +223,10 @@ func (b *build) message(ctx context.Context) (message, error) {
 	}
 	m = m.text(5, b.session.id).text(6, "dockerfile.v0").dict(7, attrs)
 	var cache message
-	for _, e := range r.CacheTo {
+	for _, e := range b.cache.to {
 		cache = cache.embed(4, e.message())
 	}
-	for _, e := range r.CacheFrom {
+	for _, e := range b.cache.from {
 		cache = cache.embed(5, e.message())
 	}
 	m = m.embed(8, cache).texts(9, r.entitlements())
@@ -314,17 +320,17 @@ func (b *build) sources(a map[string]string) {
 // cacheImports tells the frontend of the caches too, in the old form and the new.
 func (b *build) cacheImports(a map[string]string) {
 	var refs []string
-	for _, e := range b.request.CacheFrom {
+	for _, e := range b.cache.from {
 		if e.Type == "registry" {
 			refs = append(refs, e.Attrs["ref"])
 		}
 	}
-	if len(b.request.CacheFrom) == 0 {
+	if len(b.cache.from) == 0 {
 		return
 	}
-	text, _ := json.Marshal(b.request.CacheFrom) // texts alone cannot fail
+	text, _ := json.Marshal(b.cache.from) // texts alone cannot fail
 	a["cache-imports"] = string(text)
-	if len(refs) == len(b.request.CacheFrom) {
+	if len(refs) == len(b.cache.from) {
 		a["cache-from"] = strings.Join(refs, ",")
 	}
 }
