@@ -263,7 +263,8 @@ func TestEngineSecrets(t *testing.T) {
 		r := &Request{
 			Context: Source{FS: files(map[string]string{"Dockerfile": run(
 				"RUN --mount=type=secret,id=a --mount=type=secret,id=f --mount=type=secret,id=e --mount=type=secret,id=none " +
-					"(cat /run/secrets/a; cat /run/secrets/f /run/secrets/e; ls /run/secrets) >/out")})},
+					"(cat /run/secrets/a; cat /run/secrets/f /run/secrets/e; ls /run/secrets) >/out",
+			)})},
 			NoCache: true,
 			Secrets: map[string]Secret{
 				"a": func(context.Context) ([]byte, error) { return []byte(secret), nil },

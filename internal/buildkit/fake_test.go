@@ -194,8 +194,7 @@ func (f *fakeEngine) serveSolve(s *stream) error {
 		return errors.New("no session came")
 	}
 	f.mu.Lock()
-	id := string(b.request[5])
-	b.control, b.header = f.sessions[id], f.headers[id]
+	b.control, b.header = f.sessions[string(b.request[5])], f.headers[string(b.request[5])]
 	f.mu.Unlock()
 	if b.control == nil {
 		return errors.New("no such session")

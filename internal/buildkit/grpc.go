@@ -92,6 +92,7 @@ type stream struct {
 	in     frames
 	w      http.ResponseWriter
 	flush  *http.ResponseController
+	out    []byte      // the last message sent
 	report func(error) // takes note of a failure of this side
 }
 
@@ -103,7 +104,8 @@ func (s *stream) close() { s.body.Close() }
 
 // send sends a message at once.
 func (s *stream) send(m message) error {
-	if _, err := s.w.Write(appendFrame(nil, m)); err != nil {
+	s.out = appendFrame(s.out[:0], m)
+	if _, err := s.w.Write(s.out); err != nil {
 		return err
 	}
 	return s.flush.Flush()
@@ -135,7 +137,10 @@ func serveCall(m method, w http.ResponseWriter, r *http.Request) {
 		setStatus(h, "", &Error{Code: codeUnimplemented, Message: "not served here"})
 		return
 	}
-	s := &stream{r.Context(), r.Header, r.Body, frames{r: r.Body}, w, http.NewResponseController(w), func(error) {}}
+	s := &stream{
+		ctx: r.Context(), header: r.Header, body: r.Body, in: frames{r: r.Body},
+		w: w, flush: http.NewResponseController(w), report: func(error) {},
+	}
 	if s.flush.Flush() != nil {
 		return
 	}

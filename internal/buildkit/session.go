@@ -22,16 +22,31 @@ type session struct {
 
 	server http.Server
 	calls  sync.WaitGroup
-	ended  chan struct{} // closed when the connection has ended
-	end    sync.Once
 
 	mu     sync.Mutex
 	cause  error // the first failure on this side
 	closed bool
 }
 
-func newSession(r *Request, t trees, c *caches) *session {
-	s := &session{id: randomID(), key: t.key(), methods: make(map[string]method), ended: make(chan struct{})}
+// newSession makes a session that serves what a request has. When its connection ends,
+// ended is called.
+func newSession(r *Request, t trees, c *caches, ended func()) *session {
+	s := &session{id: randomID(), key: t.key(), methods: make(map[string]method)}
+	s.addAll(r, t, c)
+	s.server.Handler = http.HandlerFunc(s.serveHTTP)
+	s.server.ErrorLog = log.New(io.Discard, "", 0)
+	s.server.Protocols = new(http.Protocols)
+	s.server.Protocols.SetUnencryptedHTTP2(true)
+	s.server.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateClosed {
+			ended()
+		}
+	}
+	return s
+}
+
+// addAll serves no more than the request names.
+func (s *session) addAll(r *Request, t trees, c *caches) {
 	s.methods["/grpc.health.v1.Health/Check"] = unary(healthy)
 	s.add("/moby.filesync.v1.FileSync/DiffCopy", func(st *stream) error { return t.serve(st) })
 	if hasOutput(r.Exports) {
@@ -55,16 +70,6 @@ func newSession(r *Request, t trees, c *caches) *session {
 			s.add(contentService+name, m)
 		}
 	}
-	s.server.Handler = http.HandlerFunc(s.serveHTTP)
-	s.server.ErrorLog = log.New(io.Discard, "", 0)
-	s.server.Protocols = new(http.Protocols)
-	s.server.Protocols.SetUnencryptedHTTP2(true)
-	s.server.ConnState = func(_ net.Conn, state http.ConnState) {
-		if state == http.StateClosed {
-			s.end.Do(func() { close(s.ended) })
-		}
-	}
-	return s
 }
 
 // add serves a method whose own failures are remembered.

@@ -72,7 +72,7 @@ func parseOpenSSH(b []byte) (*sshKey, error) {
 // parsePrivate reads one private key, which stands after a number that comes twice.
 func parsePrivate(b []byte) (*sshKey, error) {
 	w := wire{rest: b}
-	if w.number() != w.number() {
+	if first, second := w.number(), w.number(); first != second {
 		return nil, errMalformedKey
 	}
 	var key any
