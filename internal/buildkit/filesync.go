@@ -23,7 +23,7 @@ const (
 
 const (
 	fileChunk   = 64 << 10
-	fileReaders = 2
+	fileReaders = 4
 	sendBatch   = 64 << 10
 )
 
