@@ -87,9 +87,8 @@ type Export struct {
 	// Attrs are the exporter's: "name" holds the tags with commas between, "push" is "true".
 	Attrs map[string]string
 
-	// Dir receives the files of local. It is made where it is missing, and files that are
-	// in it stay unless the build has their names.
-	Dir string
+	// Receive takes what is sent for local: [ToDir] makes it.
+	Receive func(ctx context.Context, archive io.Reader) error
 
 	// Output receives an archive. It is called once, when the engine begins to send, and
 	// what it returns is closed: by Close at the archive's end, and where it has
@@ -97,10 +96,15 @@ type Export struct {
 	Output func(ctx context.Context) (io.WriteCloser, error)
 }
 
-// CacheEntry is a cache that is imported or exported: type registry with ref, inline, …
+// CacheEntry is a cache that is imported or exported: type registry with ref, inline, …;
+// [LocalCache] makes those of type local.
 type CacheEntry struct {
 	Type  string
 	Attrs map[string]string
+
+	// open prepares a cache of this machine, to be written or read. Where there is none
+	// to read, it is left out.
+	open func(c *caches, e CacheEntry, write bool) (with CacheEntry, found bool, err error)
 }
 
 // Response is what a build has made.

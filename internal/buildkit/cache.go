@@ -17,26 +17,19 @@ import (
 	"github.com/cleat-go/docker/errdefs"
 )
 
-// caches are those that a build reads and writes. The ones of type local are directories of
-// this machine, in the form of an image layout, which the engine reads and writes by calls.
+// caches are those that a build reads and writes.
 type caches struct {
 	from, to []CacheEntry
-	stores   map[string]*store // by the ids under which the engine asks
+	methods  map[string]method       // by which the engine reads and writes caches of this machine
+	written  []func(*Response) error // what is to be done when it has
+	stores   map[string]*store       // by the ids under which the engine asks
 }
 
-// openCaches opens the directories. One to read from that holds no cache is left out, as
-// it is before the first build.
-func openCaches(r *Request) (*caches, error) {
-	c := &caches{to: r.CacheTo, stores: make(map[string]*store)}
-	err := c.openTo()
-	for _, e := range r.CacheFrom {
-		if e.Type == local && err == nil {
-			var found bool
-			if e, found, err = c.openFrom(e); !found {
-				continue
-			}
-		}
-		c.from = append(c.from, e)
+// openCaches opens those that are of this machine.
+func openCaches(r *Request) (c *caches, err error) {
+	c = &caches{methods: make(map[string]method), stores: make(map[string]*store)}
+	if c.to, err = c.open(r.CacheTo, true); err == nil {
+		c.from, err = c.open(r.CacheFrom, false)
 	}
 	if err != nil {
 		c.close()
@@ -45,62 +38,23 @@ func openCaches(r *Request) (*caches, error) {
 	return c, nil
 }
 
-func (c *caches) openTo() error {
-	for _, e := range c.to {
-		if e.Type != local {
-			continue
+func (c *caches) open(entries []CacheEntry, write bool) (opened []CacheEntry, err error) {
+	for _, e := range entries {
+		found := true
+		switch {
+		case e.open != nil:
+			e, found, err = e.open(c, e, write)
+		case e.Type == local:
+			err = invalid("a local cache without a directory")
 		}
-		dir := e.Attrs["dest"]
-		if dir == "" {
-			return invalid("a local cache without dest")
+		if err != nil {
+			return nil, err
 		}
-		if err := os.MkdirAll(dir, 0o777); err != nil {
-			return err
-		}
-		if _, err := c.open(dir); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// openFrom adds to an entry which of the directory's caches it means.
-func (c *caches) openFrom(e CacheEntry) (with CacheEntry, found bool, err error) {
-	dir := e.Attrs["src"]
-	if dir == "" {
-		return e, false, invalid("a local cache without src")
-	}
-	s, err := c.open(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return e, false, nil
-	}
-	if err != nil || e.Attrs["digest"] != "" {
-		return e, err == nil, err
-	}
-	index, err := s.index()
-	if err != nil {
-		return e, false, err
-	}
-	for _, m := range index.Manifests {
-		if m.name() == tagOf(e) {
-			e.Attrs = maps.Clone(e.Attrs)
-			e.Attrs["digest"], _ = m["digest"].(string)
-			return e, true, nil
+		if found {
+			opened = append(opened, e)
 		}
 	}
-	return e, false, nil
-}
-
-func (c *caches) open(dir string) (*store, error) {
-	id := "local:" + dir
-	if s := c.stores[id]; s != nil {
-		return s, nil
-	}
-	root, err := os.OpenRoot(dir)
-	if err == nil {
-		c.stores[id] = &store{root: root}
-	}
-	return c.stores[id], err
+	return opened, nil
 }
 
 func (c *caches) close() {
@@ -109,21 +63,105 @@ func (c *caches) close() {
 	}
 }
 
-// written notes in each directory which cache the build has put there.
-func (c *caches) written(r *Response) error {
-	for _, e := range c.to {
-		if e.Type != local {
-			continue
-		}
-		var m manifest
-		if json.Unmarshal([]byte(r.Attrs["cache.manifest"]), &m) != nil {
-			return errdefs.Truncated(errors.New("the engine does not say what cache it has made"))
-		}
-		if err := c.stores["local:"+e.Attrs["dest"]].add(m, tagOf(e)); err != nil {
+// done does what remains when the build has ended well.
+func (c *caches) done(r *Response) error {
+	for _, do := range c.written {
+		if err := do(r); err != nil {
 			return fmt.Errorf("the build's cache: %w", err)
 		}
 	}
 	return nil
+}
+
+// LocalCache is the cache in a directory of this machine, in the form of an image layout,
+// under the tag of the attributes, or latest. To write it is made where it is missing; to
+// read it is left out where it, or the tag, is, as before the first build.
+func LocalCache(dir string, attrs map[string]string) CacheEntry {
+	e := CacheEntry{Type: local, Attrs: maps.Clone(attrs)}
+	if e.Attrs == nil {
+		e.Attrs = make(map[string]string)
+	}
+	e.open = func(c *caches, e CacheEntry, write bool) (CacheEntry, bool, error) {
+		if write {
+			return e.openTo(c, dir)
+		}
+		return e.openFrom(c, dir)
+	}
+	return e
+}
+
+func (e CacheEntry) openTo(c *caches, dir string) (with CacheEntry, found bool, err error) {
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return e, false, err
+	}
+	s, err := c.store(dir)
+	if err != nil {
+		return e, false, err
+	}
+	c.written = append(c.written, func(r *Response) error {
+		var m manifest
+		if json.Unmarshal([]byte(r.Attrs["cache.manifest"]), &m) != nil || m == nil {
+			return errdefs.Truncated(errors.New("the engine does not say what it has made"))
+		}
+		return s.add(m, tagOf(e))
+	})
+	return e.with("dest", dir), true, nil
+}
+
+// openFrom finds which of the directory's caches is meant.
+func (e CacheEntry) openFrom(c *caches, dir string) (with CacheEntry, found bool, err error) {
+	s, err := c.store(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return e, false, nil
+	}
+	e = e.with("src", dir)
+	if err != nil || e.Attrs["digest"] != "" {
+		return e, err == nil, err
+	}
+	index, err := s.index()
+	if err != nil {
+		return e, false, err
+	}
+	for _, m := range index.Manifests {
+		if digest, _ := m["digest"].(string); digest != "" && m.name() == tagOf(e) {
+			return e.with("digest", digest), true, nil
+		}
+	}
+	return e, false, nil
+}
+
+// with is the entry with one more attribute.
+func (e CacheEntry) with(key, value string) CacheEntry {
+	e.Attrs = maps.Clone(e.Attrs)
+	e.Attrs[key] = value
+	return e
+}
+
+// store opens a directory and has the engine's calls served.
+func (c *caches) store(dir string) (*store, error) {
+	id := "local:" + dir
+	if s := c.stores[id]; s != nil {
+		return s, nil
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	c.serve("Info", (*store).info)
+	c.serve("Read", (*store).read)
+	c.serve("Write", (*store).write)
+	c.stores[id] = &store{root: root}
+	return c.stores[id], nil
+}
+
+func (c *caches) serve(name string, do func(*store, *stream) error) {
+	c.methods[contentService+name] = func(st *stream) error {
+		s := c.stores[first(metadata(st.header, "Buildkit-Attachable-Store-Id"))]
+		if s == nil {
+			return &Error{Code: codeNotFound, Message: "no such cache"}
+		}
+		return do(s, st)
+	}
 }
 
 func tagOf(e CacheEntry) string {
@@ -140,19 +178,6 @@ const (
 	refName        = "org.opencontainers.image.ref.name"
 	maxIndex       = 4 << 20
 )
-
-func (c *caches) methods() map[string]method {
-	serve := func(do func(*store, *stream) error) method {
-		return func(st *stream) error {
-			s := c.stores[first(metadata(st.header, "Buildkit-Attachable-Store-Id"))]
-			if s == nil {
-				return &Error{Code: codeNotFound, Message: "no such cache"}
-			}
-			return do(s, st)
-		}
-	}
-	return map[string]method{"Info": serve((*store).info), "Read": serve((*store).read), "Write": serve((*store).write)}
-}
 
 // manifest is an entry of an index, of which all is kept.
 type manifest map[string]any

@@ -53,7 +53,7 @@ func TestLocalCaches(t *testing.T) {
 	write := func(action uint64, offset int, text, expected string) message {
 		return message(nil).number(1, action).text(2, "ref").text(4, expected).number(5, uint64(offset)).text(6, text)
 	}
-	r := &Request{CacheTo: []CacheEntry{{Type: "local", Attrs: map[string]string{"dest": dir, "tag": "t"}}}}
+	r := &Request{CacheTo: []CacheEntry{LocalCache(dir, map[string]string{"tag": "t"})}}
 	f := newFakeEngine(t, func(b *fakeBuild) (message, error) {
 		action, offset, err := b.ingest(id, write(actionStat, 0, "", digestOf(content)), write(actionWrite, 0, content[:1000], ""),
 			write(actionWrite, 1000, content[1000:], ""), write(actionCommit, len(content), "", digestOf(content)))
@@ -84,13 +84,13 @@ func TestLocalCaches(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{filepath.Join(dir, "blobs"), filepath.Join(dir, "index.json"), filepath.Join(dir, "oci-layout")}, left)
 
-	from := CacheEntry{Type: "local", Attrs: map[string]string{"src": dir, "tag": "t"}}
-	none := CacheEntry{Type: "local", Attrs: map[string]string{"src": dir, "tag": "other"}}
-	nowhere := CacheEntry{Type: "local", Attrs: map[string]string{"src": filepath.Join(dir, "x")}}
+	from := LocalCache(dir, map[string]string{"tag": "t"})
+	none := LocalCache(dir, map[string]string{"tag": "other"})
+	nowhere := LocalCache(filepath.Join(dir, "x"), nil)
 	require.NoError(t, during(t, &Request{CacheFrom: []CacheEntry{from, none, nowhere}}, func(b *fakeBuild) {
 		var imports []CacheEntry
 		require.NoError(t, json.Unmarshal([]byte(b.attrs["cache-imports"]), &imports))
-		require.Equal(t, []CacheEntry{{"local", map[string]string{"src": dir, "tag": "t", "digest": digestOf(content)}}}, imports)
+		require.Equal(t, []CacheEntry{{Type: "local", Attrs: map[string]string{"src": dir, "tag": "t", "digest": digestOf(content)}}}, imports)
 		read := func(digest string, offset, size uint64) (string, error) {
 			var text strings.Builder
 			err := b.each(b.ctx, contentService+"Read", message(nil).text(1, digest).number(2, offset).number(3, size), func([]byte) error { return nil })

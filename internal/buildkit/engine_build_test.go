@@ -287,7 +287,7 @@ func TestEngineExports(t *testing.T) {
 			"Dockerfile": "FROM scratch\nCOPY d /d\nCOPY f /d/g", "d/f": "content", "d/l": "->f", "d/sub/": "", "f": strings.Repeat("x", 3<<20),
 		})}}
 		dir := filepath.Join(t.TempDir(), "a", "b")
-		r.Exports = []Export{{Type: "local", Dir: dir}}
+		r.Exports = []Export{{Type: "local", Receive: ToDir(dir)}}
 		for range 2 { // the second finds the files of the first
 			_, err := Solve(testContext(t), e.Engine, r)
 			require.NoError(t, err)
@@ -330,7 +330,7 @@ func TestEngineSeveralExports(t *testing.T) {
 		dir := t.TempDir()
 		r := &Request{
 			Context: Source{FS: files(map[string]string{"Dockerfile": "FROM scratch\nCOPY f /", "f": "x"})},
-			Exports: []Export{{Type: "tar", Output: a.open}, to, {Type: "local", Dir: dir}, {Type: "tar", Output: b.open}},
+			Exports: []Export{{Type: "tar", Output: a.open}, to, {Type: "local", Receive: ToDir(dir)}, {Type: "tar", Output: b.open}},
 		}
 		_, err := Solve(testContext(t), e.Engine, r)
 		require.NoError(t, err)

@@ -46,8 +46,8 @@ func TestEngineLocalCache(t *testing.T) {
 			t.Skip("needs containerd's image store")
 		}
 		dir := filepath.Join(t.TempDir(), "cache")
-		to := CacheEntry{Type: "local", Attrs: map[string]string{"dest": dir, "mode": "max"}}
-		from := CacheEntry{Type: "local", Attrs: map[string]string{"src": dir}}
+		to := LocalCache(dir, map[string]string{"mode": "max"})
+		from := LocalCache(dir, nil)
 		for i := range 3 {
 			r := &Request{
 				Context: Source{FS: files(map[string]string{"Dockerfile": run("RUN echo " + t.Name() + " >/out")})},

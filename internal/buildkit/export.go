@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 
 	"github.com/cleat-go/docker/errdefs"
@@ -23,27 +24,23 @@ func (e *Export) wireType() string {
 }
 
 func (e *Export) check() error {
-	sent := e.Type == local || e.Type == "tar" || e.Type == "oci" || e.Type == "docker"
+	sent := e.Type == "tar" || e.Type == "oci" || e.Type == "docker"
 	switch {
 	case e.Type == "":
 		return invalid("an export without a type")
-	case e.Type == local && e.Dir == "":
-		return invalid("the export local needs a directory")
-	case sent && e.Type != local && e.Output == nil:
-		return invalid("the export %s needs an output", e.Type)
-	case !sent && e.Output != nil, e.Type != local && e.Dir != "", e.Type == local && e.Output != nil:
-		return invalid("the export %s does not go there", e.Type)
+	case (e.Type == local) != (e.Receive != nil):
+		return invalid("the export local, and no other, needs a directory")
+	case sent != (e.Output != nil):
+		return invalid("the export %s with an output, or without the one that it needs", e.Type)
 	}
 	return nil
 }
 
+// sent tells whether the export comes to this side.
+func (e *Export) sent() bool { return e.Output != nil || e.Receive != nil }
+
 func hasOutput(exports []Export) bool {
-	for _, e := range exports {
-		if e.Output != nil || e.Dir != "" {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(exports, func(e Export) bool { return e.sent() })
 }
 
 // receiveExport takes what the engine sends for one of the exports.
@@ -53,8 +50,8 @@ func receiveExport(s *stream, exports []Export) error {
 		return err
 	}
 	in := &received{in: frames{r: s.body}}
-	if e.Type == local {
-		err = unpack(in, e.Dir)
+	if e.Receive != nil {
+		err = e.Receive(s.ctx, in)
 	} else {
 		err = deliver(s.ctx, in, e.Output)
 	}
@@ -69,15 +66,11 @@ func receiveExport(s *stream, exports []Export) error {
 
 // asked finds the export with an id, its index. Engines with a single export name none.
 func asked(id string, exports []Export) (*Export, error) {
-	n := 0
+	n := slices.IndexFunc(exports, func(e Export) bool { return e.sent() })
 	if id != "" {
 		n, _ = strconv.Atoi(id)
-	} else {
-		for n < len(exports)-1 && exports[n].Output == nil && exports[n].Dir == "" {
-			n++
-		}
 	}
-	if n < 0 || n >= len(exports) || exports[n].Output == nil && exports[n].Dir == "" {
+	if n < 0 || n >= len(exports) || !exports[n].sent() {
 		return nil, &Error{Code: codeNotFound, Message: "no output for the export " + strconv.Quote(id)}
 	}
 	return &exports[n], nil
@@ -112,21 +105,24 @@ func (r *received) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// unpack makes a tar's files in a directory.
-func unpack(in io.Reader, dir string) error {
-	if err := os.MkdirAll(dir, 0o777); err != nil {
+// ToDir makes the files of an export in a directory. It is made where it is missing, and
+// files that are in it stay unless the build has their names.
+func ToDir(dir string) func(context.Context, io.Reader) error {
+	return func(_ context.Context, in io.Reader) error {
+		if err := os.MkdirAll(dir, 0o777); err != nil {
+			return err
+		}
+		root, err := os.OpenRoot(dir)
+		if err != nil {
+			return err
+		}
+		defer root.Close()
+		if err := archive.Extract(in, root, &archive.ExtractOptions{SpecialBits: true}); err != nil {
+			return err
+		}
+		_, err = io.Copy(io.Discard, in)
 		return err
 	}
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return err
-	}
-	defer root.Close()
-	if err := archive.Extract(in, root, &archive.ExtractOptions{SpecialBits: true}); err != nil {
-		return err
-	}
-	_, err = io.Copy(io.Discard, in)
-	return err
 }
 
 // deliver writes an archive to its output and closes that.

@@ -275,7 +275,7 @@ func TestExports(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "out")
 	whole, cut := new(output), new(output)
 	r := &Request{Exports: []Export{
-		{Type: "moby"}, {Type: "tar", Output: whole.open}, {Type: "local", Dir: dir}, {Type: "oci", Output: cut.open},
+		{Type: "moby"}, {Type: "tar", Output: whole.open}, {Type: "local", Receive: ToDir(dir)}, {Type: "oci", Output: cut.open},
 	}}
 	content := bytes.Repeat([]byte("0123456789"), 100_000)
 	require.NoError(t, during(t, r, func(b *fakeBuild) {

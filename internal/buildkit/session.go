@@ -65,10 +65,8 @@ func (s *session) addAll(r *Request, t trees, c *caches) {
 		s.add("/moby.sshforward.v1.SSH/CheckAgent", unary(agents(r.SSH).check))
 		s.add("/moby.sshforward.v1.SSH/ForwardAgent", agents(r.SSH).forward)
 	}
-	if len(c.stores) > 0 {
-		for name, m := range c.methods() {
-			s.add(contentService+name, m)
-		}
+	for name, m := range c.methods {
+		s.add(name, m)
 	}
 }
 

@@ -245,7 +245,7 @@ func TestRequestsThatAreRefused(t *testing.T) {
 		"no directory":    {Exports: []Export{{Type: "local"}}},
 		"no output":       {Exports: []Export{{Type: "oci"}}},
 		"output of image": {Exports: []Export{{Type: "moby", Output: out}}},
-		"tar directory":   {Exports: []Export{{Type: "tar", Output: out, Dir: "x"}}},
+		"tar directory":   {Exports: []Export{{Type: "tar", Output: out, Receive: ToDir("x")}}},
 		"host":            {ExtraHosts: []string{"name"}},
 		"host name":       {ExtraHosts: []string{":1.2.3.4"}},
 		"dockerfile":      {Dockerfile: Source{URL: "http://x"}},
@@ -263,7 +263,7 @@ func TestAttrs(t *testing.T) {
 		Platforms: []string{"linux/amd64", "linux/arm64"}, NoCacheFrom: []string{"s1", "s2"}, Pull: true, NetworkMode: "host",
 		ExtraHosts: []string{"h:1.2.3.4", "i=::1"}, ShmSize: 1, Ulimits: []string{"a=1:2", "b=3"}, CgroupParent: "/c",
 		BuildArgs: map[string]string{"A": "", "B": "b"}, Attestations: map[string]string{"sbom": ""},
-		CacheFrom: []CacheEntry{{"registry", map[string]string{"ref": "r"}}}, Attrs: map[string]string{"target": "t", "x": "y"},
+		CacheFrom: []CacheEntry{{Type: "registry", Attrs: map[string]string{"ref": "r"}}}, Attrs: map[string]string{"target": "t", "x": "y"},
 	}}
 	b.cache = &caches{from: b.request.CacheFrom}
 	a, err := b.attrs(t.Context())

@@ -54,7 +54,7 @@ func Solve(ctx context.Context, e Engine, r *Request) (*Response, error) {
 	if err != nil {
 		return nil, b.explain(ctx, within, err)
 	}
-	return response, cache.written(response)
+	return response, cache.done(response)
 }
 
 // connect opens the connection on which the engine is called.
