@@ -20,11 +20,13 @@ const (
 
 // Display returns a [Progress] that shows a job to a human. If w is a terminal, every layer has
 // a line with a bar that is redrawn in place, at most 20 times a second and within the width
-// of the terminal; otherwise each change of status is a line of its own. Control
-// characters in what the engine sends are dropped. Errors of w are ignored.
+// of the terminal, and every step of a build one with its time, below which the last lines of
+// its output are; otherwise each change of status, and each line of output, is a line of its
+// own, as for [DisplayPlain]. Control characters in what the engine sends are dropped. Errors
+// of w are ignored.
 //
-// A terminal is also written to for up to 50 ms after a call, until the one with Done, after
-// which the display is ready for another job.
+// A terminal is also written to for up to 50 ms after a call, during a build all the time, until
+// the call with Done, after which the display is ready for another job.
 func Display(w io.Writer) Progress {
 	d := &display{w: w}
 	if fd, ok := term.GetFdInfo(w); ok && os.Getenv("TERM") != "dumb" {
@@ -35,6 +37,14 @@ func Display(w io.Writer) Progress {
 	}
 	return d.message
 }
+
+// DisplayPlain returns a [Progress] like that of [Display] that writes line after line, to
+// a terminal too.
+func DisplayPlain(w io.Writer) Progress { return (&display{w: w}).message }
+
+// DisplayQuiet returns a [Progress] that shows nothing of a job but, at its end, the last
+// output of the steps of a build that have failed.
+func DisplayQuiet(w io.Writer) Progress { return (&display{w: w, quiet: true}).message }
 
 // terminalSize returns the columns and lines of a terminal, 80 by 24 if they are not known.
 func terminalSize(fd uintptr) (width, height int) {
@@ -50,6 +60,9 @@ type display struct {
 	w    io.Writer
 	size func() (width, height int) // nil if w is no terminal
 
+	quiet bool
+	build *buildView // nil if there is no build
+
 	mu      sync.Mutex
 	lines   []byte // whole lines to be written
 	partial []byte // the line that a Stream has begun
@@ -58,6 +71,7 @@ type display struct {
 	drawn   int // rows on the screen
 	last    time.Time
 	timer   *time.Timer // nil if no redraw is due
+	ticking bool        // the redraw is due because time goes by
 }
 
 // A row shows one layer.
@@ -73,6 +87,10 @@ func (d *display) message(m Message) {
 	case m.Done:
 		d.finish()
 		return
+	case m.Build != nil:
+		d.addBuild(m.Build)
+	case d.quiet:
+		return
 	case m.Stream != "":
 		d.addStream(m.Stream)
 	case m.ID != "":
@@ -87,6 +105,18 @@ func (d *display) message(m Message) {
 
 func (d *display) addLine(text string) {
 	d.lines = append(append(d.lines, text...), '\n')
+}
+
+// addBuild takes what has happened in a build.
+func (d *display) addBuild(b *Build) {
+	if d.build == nil {
+		d.build = newBuildView()
+	}
+	tell := d.addLine
+	if d.quiet || d.size != nil {
+		tell = func(string) {}
+	}
+	d.build.update(b, tell)
 }
 
 // addStream takes output that is cut anywhere. A carriage return ends a line too.
@@ -146,9 +176,16 @@ func (d *display) schedule() {
 		d.flush()
 	case wait <= 0 || len(d.lines) > maxPending:
 		d.draw(false)
-	case d.timer == nil:
-		d.timer = time.AfterFunc(wait, d.drawLate)
+	case d.timer == nil || d.ticking:
+		d.setTimer(wait)
 	}
+}
+
+func (d *display) setTimer(wait time.Duration) {
+	if d.timer != nil {
+		d.timer.Stop()
+	}
+	d.timer, d.ticking = time.AfterFunc(wait, d.drawLate), wait > redrawInterval
 }
 
 func (d *display) drawLate() {
@@ -164,12 +201,16 @@ func (d *display) finish() {
 	if len(d.partial) > 0 {
 		d.endPartial()
 	}
-	if d.size == nil {
-		d.flush()
-	} else {
+	if d.size != nil {
 		d.draw(true)
 	}
-	d.rows, d.index, d.drawn = nil, nil, 0
+	if d.build != nil {
+		for _, line := range d.build.failure() {
+			d.addLine(line)
+		}
+	}
+	d.flush()
+	d.rows, d.index, d.drawn, d.build = nil, nil, 0, nil
 }
 
 func (d *display) flush() {
@@ -195,6 +236,9 @@ func (d *display) draw(all bool) {
 		b = append(b, d.lines...)
 	}
 	rows := d.visible(height-1, all)
+	if d.build != nil {
+		rows = d.build.rows(height-1, all)
+	}
 	for _, text := range rows {
 		b = append(b, text(width-1)...)
 		b = append(b, "\x1b[K\n"...)
@@ -207,6 +251,9 @@ func (d *display) draw(all bool) {
 		_, _ = d.w.Write(b)
 	}
 	d.last = time.Now()
+	if d.build != nil && !all {
+		d.setTimer(tickInterval)
+	}
 }
 
 // visible returns the rows to draw as functions of the width. If they are too many, those that

@@ -20,6 +20,7 @@ type Message struct {
 	HideCounts bool            // do not show Current and Total
 	Units      string          // what Current and Total count, empty for bytes
 	Aux        json.RawMessage // a result, in a form that depends on the job
+	Build      *Build          // what happens in a build; the text, if any, is in the other fields too
 	Done       bool            // the job has ended; no other field is set
 }
 
