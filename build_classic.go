@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -15,6 +16,10 @@ import (
 func (b *build) classic(ctx context.Context) error {
 	r := b.request
 	b.setClassic()
+	r.fail(b.setExtraHosts(ctx))
+	credentials, err := b.registryConfig(ctx, b.opts.Credentials)
+	r.fail(err)
+	r.setHeader("X-Registry-Config", credentials)
 	if r.err != nil {
 		return r.failed(ctx, r.err)
 	}
@@ -32,7 +37,7 @@ func (b *build) classic(ctx context.Context) error {
 		r.upload("application/x-tar", sent)
 	}
 	trace := &classicTrace{tell: b.tell, result: &b.result}
-	err := b.job(ctx, r, trace.see, nil, trace.closes)
+	err = b.job(ctx, r, trace.see, nil, trace.closes)
 	if cause := sent.err.Load(); cause != nil && err != nil {
 		return r.failed(ctx, *cause)
 	}
@@ -75,7 +80,6 @@ func (b *build) setClassic() {
 	r.set("nocache", o.NoCache)
 	r.set("pull", o.Pull)
 	r.set("networkmode", o.NetworkMode)
-	r.set("extrahosts", o.ExtraHosts)
 	r.set("shmsize", o.ShmSize)
 	if len(o.Ulimits) > 0 {
 		r.setJSON("ulimits", o.Ulimits)
@@ -83,6 +87,23 @@ func (b *build) setClassic() {
 	r.set("cgroupparent", o.CgroupParent)
 	r.setCacheFrom(o.CacheFrom)
 	b.setOnlyClassic(value(o.Classic))
+}
+
+// setExtraHosts sets the hosts in the form that the engine reads: podman's own is JSON.
+func (b *build) setExtraHosts(ctx context.Context) error {
+	if len(b.opts.ExtraHosts) == 0 {
+		return nil
+	}
+	facts, err := b.Facts(ctx)
+	if err != nil {
+		return err
+	}
+	if strings.HasPrefix(facts.Server, "Libpod/") {
+		b.request.setJSON("extrahosts", b.opts.ExtraHosts)
+	} else {
+		b.request.set("extrahosts", b.opts.ExtraHosts)
+	}
+	return nil
 }
 
 // setOnlyClassic sets the parameters that BuildKit does not have.

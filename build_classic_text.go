@@ -42,7 +42,7 @@ func (t *classicTrace) ownLine(out *streams.Build, text, line string) bool {
 	case arrow && isHex(rest):
 		t.finish(out, "")
 	case strings.HasPrefix(text, "Successfully built "), strings.HasPrefix(text, "Successfully tagged "),
-		strings.HasPrefix(text, "COMMIT "), len(line) == 64 && isHex(line):
+		line == "COMMIT", strings.HasPrefix(text, "COMMIT "), len(line) == 64 && isHex(line):
 		return t.number == t.total
 	default:
 		return false

@@ -55,8 +55,8 @@ type ImageBuildOptions struct {
 
 	Classic *ClassicBuildOptions // what BuildKit does not have
 
-	Credentials auth.Source      // of the registries of base images; nil is anonymous
-	Progress    streams.Progress // is called with all that happens, from this goroutine, each time with a Build
+	Credentials map[string]auth.Credentials // by the authority of the registry, docker.io for Docker Hub; nil are those of the client's source
+	Progress    streams.Progress            // is called with all that happens, from this goroutine, each time with a Build
 }
 
 // ClassicBuildOptions are those that only the classic builder has.
