@@ -240,7 +240,7 @@ func TestEngineBuildProgress(t *testing.T) {
 		run := first.last("RUN echo")
 		require.False(t, run.Started.IsZero())
 		require.False(t, run.Completed.Before(run.Started))
-		require.False(t, run.Cached)
+		require.False(t, run.Cached, "%+v", first.steps)
 		require.Empty(t, run.Error)
 		var output []string
 		for _, l := range first.logs {
@@ -260,7 +260,7 @@ func TestEngineBuildProgress(t *testing.T) {
 
 		_, err = built(t, c, builder, source, &ImageBuildOptions{Progress: second.see, Args: map[string]string{"NONE": "x"}})
 		require.NoError(t, err)
-		require.True(t, second.last("RUN echo").Cached)
+		require.True(t, second.last("RUN echo").Cached, "%+v", second.steps)
 		require.Empty(t, second.logs)
 	})
 }

@@ -23,6 +23,11 @@ func (c *Client) Session(ctx context.Context, header http.Header) (*streams.Conn
 	if r.header.Get("X-Docker-Expose-Session-Uuid") == "" {
 		r.fail(invalid("the header X-Docker-Expose-Session-Uuid is missing"))
 	}
+	return c.upgradeH2C(ctx, r)
+}
+
+// upgradeH2C turns the connection of r into one of HTTP/2 without TLS.
+func (c *Client) upgradeH2C(ctx context.Context, r *request) (*streams.Conn, error) {
 	conn, answer, err := c.upgrade(ctx, r, "h2c")
 	if err != nil {
 		return nil, err
