@@ -69,6 +69,19 @@ var imageCalls = []*call{
 		}
 		return readAll(body)
 	}),
+	special("ImageBuild", "POST /build", func(k kit, in *docker.ImageBuildOptions) (any, error) {
+		o := withoutBuildKit(given(in))
+		var seen first
+		o.Progress = seen.see(o.Progress)
+		_, err := k.ImageBuild(k.ctx, docker.BuildTar(strings.NewReader("tar")), &o)
+		return seen.message, err
+	}),
+	special("ImageBuild", "POST /build", func(k kit, in *remoteBuild) (any, error) {
+		var seen first
+		o := docker.ImageBuildOptions{Builder: docker.BuilderClassic, Progress: seen.see(nil)}
+		_, err := k.ImageBuild(k.ctx, docker.BuildRemote(in.Remote), &o)
+		return seen.message, err
+	}, func(in *remoteBuild) { in.Remote = "https://git.example/app.git" }),
 	plain("GET /distribution/{name}/json", client.DistributionInspect),
 	plain("POST /build/prune", client.BuildPrune),
 	plain("POST /build/cancel", client.BuildCancel),
@@ -82,12 +95,25 @@ func given[T any](in *T) (o T) {
 	return o
 }
 
+// remoteBuild is a build of what the engine fetches.
+type remoteBuild struct{ Remote string }
+
+// withoutBuildKit leaves what POST /build takes: BuildKit is called in another way.
+func withoutBuildKit(o docker.ImageBuildOptions) docker.ImageBuildOptions {
+	o.Builder, o.NoCacheStages, o.CacheTo, o.Contexts = docker.BuilderClassic, nil, nil, nil
+	o.Secrets, o.SSH, o.Exports, o.Attestations, o.Allow, o.Attrs = nil, nil, nil, nil, nil, nil
+	for i := range o.CacheFrom {
+		o.CacheFrom[i].Type, o.CacheFrom[i].Attrs = "", nil
+	}
+	return o
+}
+
 // first keeps the first message of a job, as it is on the wire.
 type first struct{ message map[string]any }
 
 func (f *first) see(next streams.Progress) streams.Progress {
 	return func(m streams.Message) {
-		if f.message == nil {
+		if own := m.Build != nil && m.ID+m.Stream+m.Status == ""; f.message == nil && !own {
 			f.message = map[string]any{
 				"id": m.ID, "status": m.Status, "stream": m.Stream, "aux": m.Aux,
 				"progressDetail": map[string]any{

@@ -1,7 +1,7 @@
 package conformance
 
 // pending are operations that have no method yet.
-var pending = map[string]bool{"POST /build": true}
+var pending = map[string]bool{}
 
 // corrections are what the specification has wrong, or leaves out.
 var corrections = []correction{
@@ -29,6 +29,13 @@ responses: {204: {}}`},
 	{about: "POST /containers/{id}/start?checkpoint", why: "the daemon reads it", add: `{type: string}`},
 	{about: "POST /containers/{id}/start?checkpoint-dir", why: "the daemon reads it", add: `{type: string}`},
 	{about: "POST /commit?changes", why: "the daemon reads it repeated", is: `{type: array}`},
+	{about: "POST /build?t", why: "the daemon reads it repeated", is: `{type: array}`},
+	{about: "POST /build?extrahosts", why: "the daemon reads it repeated", is: `{type: array}`},
+	{about: "POST /build?cgroupparent", why: "the daemon reads it", add: `{type: string}`},
+	{about: "POST /build?cpusetmems", why: "the daemon reads it", add: `{type: string}`},
+	{about: "POST /build?isolation", why: "the daemon reads it", add: `{type: string}`},
+	{about: "POST /build?securityopt", why: "the daemon reads it", add: `{type: array}`},
+	{about: "POST /build?ulimits", why: "the daemon reads it", add: `{type: string}`},
 	{about: "GET /images/json?digests", why: "the daemon reads no such parameter", drop: true},
 	{about: "GET /images/search:X-Registry-Auth", why: "the daemon reads it", add: `{type: string}`},
 	{about: "GET /distribution/{name}/json:X-Registry-Auth", why: "the daemon reads it", add: `{type: string}`},
@@ -42,6 +49,7 @@ responses: {204: {}}`},
 	// Answers.
 	{about: "POST /images/create 200", why: "its messages are such", add: `{$ref: "#/definitions/CreateImageInfo"}`},
 	{about: "POST /images/{name}/push 200", why: "its messages are such", add: `{$ref: "#/definitions/PushImageInfo"}`},
+	{about: "POST /build 200", why: "its messages are such", add: `{$ref: "#/definitions/BuildInfo"}`},
 	{about: "POST /images/load 200", why: "its messages are such", add: `{$ref: "#/definitions/BuildInfo"}`},
 	{about: "POST /plugins/pull 200", why: "the daemon sends messages, not 204", add: `{$ref: "#/definitions/CreateImageInfo"}`},
 	{about: "POST /plugins/{name}/upgrade 200", why: "the daemon sends messages, not 204", add: `{$ref: "#/definitions/CreateImageInfo"}`},
@@ -165,21 +173,34 @@ var forms = map[string]string{
 
 // excuses are differences that are right, by their subject.
 var excuses = map[string]string{
-	"AuthConfig.email":                     "registries ignore it since long",
-	"answer EventMessage.time":             "timeNano is the same time, and finer",
-	"answer CreateImageInfo.progress":      "progressDetail is the same in numbers",
-	"answer PushImageInfo.progress":        "progressDetail is the same in numbers",
-	"answer BuildInfo.progress":            "progressDetail is the same in numbers",
-	"null POST /containers/{id}/wait":      "an exit without a code is never taken for success",
-	"filter POST /images/prune dangling":   "ImagePruneOptions.All sets it",
-	"filter POST /volumes/prune all":       "VolumePruneOptions.All sets it",
-	"filter GET /plugins enable":           "engines take enabled",
-	"gate EndpointSettings.DNSNames":       "engines write it, and ignore it in a request",
-	"gate HostConfig.LogConfig.Type=local": "engines have had the driver since 1.39",
-	"option ContainerConfig.Image":         "the image is a parameter of the method, which takes its place",
-	"option ServiceCreateOptions.FindAuth": "the client has no source here",
-	"option ServiceUpdateOptions.FindAuth": "the client has no source here",
-	"status HEAD /_ping":                   "GET /_ping is tried after it",
+	"AuthConfig.email":                       "registries ignore it since long",
+	"answer EventMessage.time":               "timeNano is the same time, and finer",
+	"answer CreateImageInfo.progress":        "progressDetail is the same in numbers",
+	"answer PushImageInfo.progress":          "progressDetail is the same in numbers",
+	"answer BuildInfo.progress":              "progressDetail is the same in numbers",
+	"null POST /containers/{id}/wait":        "an exit without a code is never taken for success",
+	"filter POST /images/prune dangling":     "ImagePruneOptions.All sets it",
+	"filter POST /volumes/prune all":         "VolumePruneOptions.All sets it",
+	"filter GET /plugins enable":             "engines take enabled",
+	"gate EndpointSettings.DNSNames":         "engines write it, and ignore it in a request",
+	"gate HostConfig.LogConfig.Type=local":   "engines have had the driver since 1.39",
+	"option ContainerConfig.Image":           "the image is a parameter of the method, which takes its place",
+	"status HEAD /_ping":                     "GET /_ping is tried after it",
+	"POST /build:Content-Type":               "every upload has it",
+	"POST /build?outputs":                    "BuildKit is called in another way",
+	"POST /build?q":                          "the answer is read in any case",
+	"option ImageBuildOptions.Builder":       "it chooses between this and another way",
+	"option BuildCacheEntry.Attrs":           "it is for BuildKit, which is called in another way",
+	"option BuildCacheEntry.Ref":             "it is for BuildKit, which is called in another way",
+	"option BuildCacheEntry.Type":            "it is for BuildKit, which is called in another way",
+	"option ImageBuildOptions.Allow":         "it is for BuildKit, which is called in another way",
+	"option ImageBuildOptions.Attestations":  "it is for BuildKit, which is called in another way",
+	"option ImageBuildOptions.Attrs":         "it is for BuildKit, which is called in another way",
+	"option ImageBuildOptions.NoCacheStages": "it is for BuildKit, which is called in another way",
+	"option ImageBuildOptions.SSH":           "it is for BuildKit, which is called in another way",
+	"option ImageBuildOptions.Secrets":       "it is for BuildKit, which is called in another way",
+	"option ServiceCreateOptions.FindAuth":   "the client has no source here",
+	"option ServiceUpdateOptions.FindAuth":   "the client has no source here",
 	"gate POST /volumes/prune?filters=all in VolumePrune with VolumePruneOptions.All": "all is what older engines do without the filter",
 }
 
@@ -191,11 +212,14 @@ var renamed = map[string]string{
 	"StorageStats.ReadBytes":  "read_size_bytes",
 	"StorageStats.WriteBytes": "write_size_bytes",
 
-	"ImageCommitOptions.Reference":  "repo",
-	"ImageImportOptions.Reference":  "repo",
-	"ImagePruneOptions.All":         "filters",
-	"VolumePruneOptions.All":        "filters",
-	"PluginInstallOptions.Disabled": "timeout", // is that of the call to enable it, which is left out
+	"ClassicBuildOptions.KeepFailed": "forcerm",
+	"ClassicBuildOptions.MemorySwap": "memswap",
+	"ImageBuildOptions.Credentials":  "X-Registry-Config",
+	"ImageCommitOptions.Reference":   "repo",
+	"ImageImportOptions.Reference":   "repo",
+	"ImagePruneOptions.All":          "filters",
+	"VolumePruneOptions.All":         "filters",
+	"PluginInstallOptions.Disabled":  "timeout", // is that of the call to enable it, which is left out
 
 	// Neither means both, so that one alone takes the other away.
 	"ContainerAttachOptions.Stderr": "stdout",

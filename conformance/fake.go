@@ -182,6 +182,7 @@ var streamed = map[string]func(s *sent, text []byte) *http.Response{
 	),
 	"POST /images/{name}/push":     progress(`{"aux":{"Tag":"t","Digest":"sha256:03","Size":4}}`),
 	"POST /plugins/{name}/push":    progress(`{"aux":{"Tag":"t","Digest":"sha256:03","Size":4}}`),
+	"POST /build":                  progress(`{"aux":{"ID":"sha256:05"}}`),
 	"POST /images/load":            progress(`{"stream":"Loaded image: sample:latest\n"}`),
 	"POST /plugins/pull":           progress(),
 	"POST /plugins/{name}/upgrade": progress(),
