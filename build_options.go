@@ -3,9 +3,9 @@ package docker
 import (
 	"context"
 	"io"
-	"os"
 
 	"github.com/cleat-go/docker/auth"
+	"github.com/cleat-go/docker/internal/buildkit"
 	"github.com/cleat-go/docker/streams"
 )
 
@@ -94,21 +94,11 @@ func CacheInline() BuildCacheEntry { return BuildCacheEntry{Type: "inline"} }
 type BuildSecret func(ctx context.Context) ([]byte, error)
 
 // BuildSecretFile is the content of a local file.
-func BuildSecretFile(name string) BuildSecret {
-	return func(context.Context) ([]byte, error) { return os.ReadFile(name) }
-}
+func BuildSecretFile(name string) BuildSecret { return BuildSecret(buildkit.FileSecret(name)) }
 
-// BuildSecretEnv is the value of a variable of this process's environment. One that is not set
-// fails the build.
-func BuildSecretEnv(name string) BuildSecret {
-	return func(context.Context) ([]byte, error) {
-		text, ok := os.LookupEnv(name)
-		if !ok {
-			return nil, invalid("the variable %s of the environment is not set", name)
-		}
-		return []byte(text), nil
-	}
-}
+// BuildSecretEnv is the value of a variable of this process's environment. One that is not
+// set is errdefs.ErrNotFound and fails the build.
+func BuildSecretEnv(name string) BuildSecret { return BuildSecret(buildkit.EnvSecret(name)) }
 
 // BuildSecretBytes is a secret that is at hand.
 func BuildSecretBytes(secret []byte) BuildSecret {
@@ -118,6 +108,16 @@ func BuildSecretBytes(secret []byte) BuildSecret {
 // BuildAgent opens a connection to an ssh agent, each time that a step does. Where the
 // connection has CloseWrite() error, that ends the writing.
 type BuildAgent func(ctx context.Context) (io.ReadWriteCloser, error)
+
+// BuildSSHAgent is the ssh agent that listens at a socket; empty is SSH_AUTH_SOCK.
+func BuildSSHAgent(socket string) BuildAgent { return BuildAgent(buildkit.AgentSocket(socket)) }
+
+// BuildSSHKeys is an agent of its own that signs with private keys: ed25519, ECDSA or RSA
+// ones, each a PEM text in the form of OpenSSH or PKCS #8, without a passphrase.
+func BuildSSHKeys(pem ...[]byte) (BuildAgent, error) {
+	agent, err := buildkit.AgentKeys(pem...)
+	return BuildAgent(agent), err
+}
 
 // BuildExport is one thing that becomes of a result: an image of the engine, or files and
 // archives on this side. Make it with one of the functions Export….

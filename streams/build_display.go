@@ -49,27 +49,50 @@ func (v *buildView) step(id string) *stepView {
 	return s
 }
 
-// update takes what has happened, and tells it line by line.
+// update takes what has happened, and tells it line by line: of the steps that were there
+// before, then of the new ones, and of each its end last.
 func (v *buildView) update(b *Build, tell func(string)) {
+	before := len(v.steps)
+	old := func(id string) bool { return v.index[id] != nil && v.index[id].number <= before }
+	v.outputs(b, old, tell)
 	for i := range b.Steps {
 		v.change(&b.Steps[i], tell)
-	}
-	for i := range b.Counters {
-		v.count(&b.Counters[i], tell)
-	}
-	for i := range b.Logs {
-		v.log(&b.Logs[i], tell)
-	}
-	for _, w := range b.Warnings {
-		if text := "WARNING: " + clean(w.String()); !v.said[text] && len(v.said) < maxSteps {
-			v.said[text] = true
-			v.shown = nil
-			tell(text)
+		if old(b.Steps[i].ID) {
+			v.end(b.Steps[i].ID, tell)
 		}
 	}
+	v.outputs(b, func(id string) bool { return !old(id) }, tell)
 	for i := range b.Steps {
 		v.end(b.Steps[i].ID, tell)
 	}
+	for i := range b.Warnings {
+		v.warn(&b.Warnings[i], tell)
+	}
+}
+
+// outputs takes the counters and the output of some steps.
+func (v *buildView) outputs(b *Build, of func(id string) bool, tell func(string)) {
+	for i := range b.Counters {
+		if of(b.Counters[i].Step) {
+			v.count(&b.Counters[i], tell)
+		}
+	}
+	for i := range b.Logs {
+		if of(b.Logs[i].Step) {
+			v.log(&b.Logs[i], tell)
+		}
+	}
+}
+
+// warn tells of a warning, once.
+func (v *buildView) warn(w *BuildWarning, tell func(string)) {
+	text := "WARNING: " + clean(w.String())
+	if v.said[text] || len(v.said) == maxSteps {
+		return
+	}
+	v.said[text] = true
+	v.shown = nil
+	tell(text)
 }
 
 // change takes the new state of a step. One that has not started is not shown.
