@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -84,7 +85,7 @@ func (b *build) solveRequest() (*buildkit.Request, error) {
 		NoCache: o.NoCache, NoCacheFrom: o.NoCacheStages, Pull: o.Pull,
 		NetworkMode: strings.TrimPrefix(o.NetworkMode, "default"), ExtraHosts: o.ExtraHosts, ShmSize: o.ShmSize, CgroupParent: o.CgroupParent,
 		Attestations: o.Attestations, Attrs: o.Attrs, Allow: o.Allow, Auth: b.credentials,
-		Exports: exports, CacheFrom: cacheEntries(o.CacheFrom), CacheTo: cacheEntries(o.CacheTo),
+		Exports: exports, CacheFrom: cacheEntries(o.CacheFrom, "src"), CacheTo: cacheEntries(o.CacheTo, "dest"),
 	}
 	if o.Credentials != nil {
 		r.Auth = auth.Static(o.Credentials)
@@ -170,18 +171,19 @@ func imageTags(names []string) (string, error) {
 	return strings.Join(tags, ","), nil
 }
 
-func cacheEntries(entries []BuildCacheEntry) []buildkit.CacheEntry {
+// cacheEntries are caches as BuildKit names them; a directory is one to read or to write.
+func cacheEntries(entries []BuildCacheEntry, dir string) []buildkit.CacheEntry {
 	var list []buildkit.CacheEntry
 	for _, e := range entries {
+		kind, key := cmp.Or(e.Type, "registry"), "ref"
+		if kind == "local" {
+			key = dir
+		}
 		attrs := map[string]string{}
 		if e.Ref != "" {
-			attrs["ref"] = e.Ref
+			attrs[key] = e.Ref
 		}
 		maps.Copy(attrs, e.Attrs)
-		kind := e.Type
-		if kind == "" {
-			kind = "registry"
-		}
 		list = append(list, buildkit.CacheEntry{Type: kind, Attrs: attrs})
 	}
 	return list
@@ -247,7 +249,7 @@ func (b *build) needsContainerd() string {
 	}
 	for _, c := range o.CacheTo {
 		if c.Type != "inline" {
-			return "the option CacheTo with the type " + c.Type
+			return "the option CacheTo with the type " + cmp.Or(c.Type, "registry")
 		}
 	}
 	switch {

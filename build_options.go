@@ -79,12 +79,16 @@ type ClassicBuildOptions struct {
 // BuildCacheEntry is a cache outside of the engine.
 type BuildCacheEntry struct {
 	Type  string            // registry, inline, local, gha, s3 or azblob; empty is registry
-	Ref   string            // the image, of a registry
+	Ref   string            // the image of a registry, or the directory of local
 	Attrs map[string]string // as BuildKit names them, such as mode: max
 }
 
 // CacheRegistry is the cache in an image of a registry, or, to read, of the engine.
 func CacheRegistry(ref string) BuildCacheEntry { return BuildCacheEntry{Type: "registry", Ref: ref} }
+
+// CacheDir is the cache in a local directory. Where it is missing, it is made to write and
+// left out to read.
+func CacheDir(dir string) BuildCacheEntry { return BuildCacheEntry{Type: "local", Ref: dir} }
 
 // CacheInline is the cache in the image that is built, to write.
 func CacheInline() BuildCacheEntry { return BuildCacheEntry{Type: "inline"} }

@@ -333,6 +333,24 @@ func TestEngineBuildInlineCache(t *testing.T) {
 	})
 }
 
+func TestEngineBuildLocalCache(t *testing.T) {
+	buildKits(t, func(t *testing.T, c *Client) {
+		dir, steps := filepath.Join(t.TempDir(), "cache"), "RUN echo "+unique("x")+" > /x\n"
+		read := []BuildCacheEntry{CacheDir(dir)}
+		if !hasContainerdStore(t, c) {
+			_, err := solved(t, c, steps, &ImageBuildOptions{CacheTo: read})
+			errorsIs(t, err, errors.ErrUnsupported, errdefs.ErrNotSent)
+			return
+		}
+		_, err := solved(t, c, steps, &ImageBuildOptions{CacheFrom: read, CacheTo: read})
+		require.NoError(t, err)
+		_, err = os.Stat(filepath.Join(dir, "index.json"))
+		require.NoError(t, err)
+		_, err = solved(t, c, steps, &ImageBuildOptions{CacheFrom: read})
+		require.NoError(t, err)
+	})
+}
+
 // A base image that the engine has is taken without asking a registry.
 func TestEngineBuildLocalBase(t *testing.T) {
 	buildKits(t, func(t *testing.T, c *Client) {

@@ -29,6 +29,7 @@ var podmanSkips = map[string]string{
 	"TestEngineExecStartedTwice":                     "what does not fit the state is status 500",
 	"TestEngineExecDetached":                         "the exit code is 0 while it runs",
 	"TestEngineExecDetachKeys":                       "the keys do not end the stream",
+	"TestEngineBuildPrivateBase":                     "the registry has to speak TLS",
 	"TestEngineImageImport":                          "the tag of an import is ignored",
 	"TestEngineImageImportRefused":                   "an unknown instruction is status 500",
 	"TestEngineImageListAndTag":                      "the tag of an import is ignored",
