@@ -85,7 +85,7 @@ func (b *build) solveRequest() (*buildkit.Request, error) {
 		NoCache: o.NoCache, NoCacheFrom: o.NoCacheStages, Pull: o.Pull,
 		NetworkMode: strings.TrimPrefix(o.NetworkMode, "default"), ExtraHosts: o.ExtraHosts, ShmSize: o.ShmSize, CgroupParent: o.CgroupParent,
 		Attestations: o.Attestations, Attrs: o.Attrs, Allow: o.Allow, Auth: b.credentials,
-		Exports: exports, CacheFrom: cacheEntries(o.CacheFrom, "src"), CacheTo: cacheEntries(o.CacheTo, "dest"),
+		Exports: exports, CacheFrom: cacheEntries(o.CacheFrom), CacheTo: cacheEntries(o.CacheTo),
 	}
 	if o.Credentials != nil {
 		r.Auth = auth.Static(o.Credentials)
@@ -140,7 +140,7 @@ func (b *build) exports() ([]buildkit.Export, error) {
 	}
 	list := make([]buildkit.Export, 0, len(exports))
 	for _, e := range exports {
-		if e.kind == "" || e.kind == "local" && e.dir == "" {
+		if e.kind == "" {
 			return nil, invalid("an export is none of those that the functions make")
 		}
 		attrs := maps.Clone(e.attrs)
@@ -150,7 +150,7 @@ func (b *build) exports() ([]buildkit.Export, error) {
 		if tags != "" && attrs["name"] == "" && e.kind != "local" && e.kind != "tar" {
 			attrs["name"] = tags
 		}
-		list = append(list, buildkit.Export{Type: e.kind, Attrs: attrs, Dir: e.dir, Output: e.open})
+		list = append(list, buildkit.Export{Type: e.kind, Attrs: attrs, Receive: e.receive, Output: e.open})
 	}
 	return list, nil
 }
@@ -171,20 +171,20 @@ func imageTags(names []string) (string, error) {
 	return strings.Join(tags, ","), nil
 }
 
-// cacheEntries are caches as BuildKit names them; a directory is one to read or to write.
-func cacheEntries(entries []BuildCacheEntry, dir string) []buildkit.CacheEntry {
+// cacheEntries are caches as BuildKit names them.
+func cacheEntries(entries []BuildCacheEntry) []buildkit.CacheEntry {
 	var list []buildkit.CacheEntry
 	for _, e := range entries {
-		kind, key := cmp.Or(e.Type, "registry"), "ref"
-		if kind == "local" {
-			key = dir
+		if e.local != nil {
+			list = append(list, e.local(e.Attrs))
+			continue
 		}
 		attrs := map[string]string{}
 		if e.Ref != "" {
-			attrs[key] = e.Ref
+			attrs["ref"] = e.Ref
 		}
 		maps.Copy(attrs, e.Attrs)
-		list = append(list, buildkit.CacheEntry{Type: kind, Attrs: attrs})
+		list = append(list, buildkit.CacheEntry{Type: cmp.Or(e.Type, "registry"), Attrs: attrs})
 	}
 	return list
 }

@@ -78,9 +78,11 @@ type ClassicBuildOptions struct {
 
 // BuildCacheEntry is a cache outside of the engine.
 type BuildCacheEntry struct {
-	Type  string            // registry, inline, local, gha, s3 or azblob; empty is registry
-	Ref   string            // the image of a registry, or the directory of local
+	Type  string            // registry, inline, gha, s3 or azblob; empty is registry; CacheDir makes those of type local
+	Ref   string            // the image of a registry
 	Attrs map[string]string // as BuildKit names them, such as mode: max
+
+	local func(attrs map[string]string) buildkit.CacheEntry
 }
 
 // CacheRegistry is the cache in an image of a registry, or, to read, of the engine.
@@ -88,7 +90,11 @@ func CacheRegistry(ref string) BuildCacheEntry { return BuildCacheEntry{Type: "r
 
 // CacheDir is the cache in a local directory. Where it is missing, it is made to write and
 // left out to read.
-func CacheDir(dir string) BuildCacheEntry { return BuildCacheEntry{Type: "local", Ref: dir} }
+func CacheDir(dir string) BuildCacheEntry {
+	return BuildCacheEntry{Type: "local", Ref: dir, local: func(attrs map[string]string) buildkit.CacheEntry {
+		return buildkit.LocalCache(dir, attrs)
+	}}
+}
 
 // CacheInline is the cache in the image that is built, to write.
 func CacheInline() BuildCacheEntry { return BuildCacheEntry{Type: "inline"} }
@@ -126,10 +132,10 @@ func BuildSSHKeys(pem ...[]byte) (BuildAgent, error) {
 // BuildExport is one thing that becomes of a result: an image of the engine, or files and
 // archives on this side. Make it with one of the functions Export….
 type BuildExport struct {
-	kind  string
-	dir   string
-	open  func(ctx context.Context) (io.WriteCloser, error)
-	attrs map[string]string
+	kind    string
+	receive func(ctx context.Context, archive io.Reader) error
+	open    func(ctx context.Context) (io.WriteCloser, error)
+	attrs   map[string]string
 }
 
 // ExportImage makes an image of the engine, with the tags of the options. It is what a
@@ -138,7 +144,9 @@ func ExportImage() BuildExport { return BuildExport{kind: "moby"} }
 
 // ExportDir writes the files of the result into a local directory, which is made where it is
 // missing, and never outside of it. What is there stays, save for files of the same names.
-func ExportDir(dir string) BuildExport { return BuildExport{kind: "local", dir: dir} }
+func ExportDir(dir string) BuildExport {
+	return BuildExport{kind: "local", receive: buildkit.ToDir(dir)}
+}
 
 // ExportTar writes the files of the result as a tar archive. The writer is not closed.
 func ExportTar(w io.Writer) BuildExport { return exportTo("tar", w) }
