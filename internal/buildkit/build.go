@@ -66,7 +66,7 @@ type Request struct {
 	CacheFrom []CacheEntry  // read first
 	CacheTo   []CacheEntry  // written last; other types than inline need containerd's image store
 	Allow     []string      // entitlements: network.host, security.insecure
-	Status    func(*Status) // called with all that happens, one call at a time, never after Solve has returned
+	Status    func(*Status) // called with all that happens, in the goroutine that calls Solve
 }
 
 // Secret returns the bytes of a secret, of which there may be half a megabyte.

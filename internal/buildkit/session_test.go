@@ -210,7 +210,9 @@ func TestStepError(t *testing.T) {
 			b.status <- message(nil).embed(3, message(nil).text(1, "a").text(4, "ne\n"))
 		}
 		b.status <- vertex("b", "RUN b", "context canceled: canceled")
+		b.status <- vertex("c", "importing cache", "not found")
 		b.status <- vertex("a", "RUN a", "exit code: 3")
+		b.status <- vertex("d", "exporting", "no room")
 		for len(b.status) > 0 {
 			time.Sleep(time.Millisecond)
 		}

@@ -121,15 +121,17 @@ func (b *build) run(ctx context.Context) (*Response, error) {
 	}
 	listening, stop := context.WithCancel(ctx)
 	defer stop()
-	told := make(chan struct{})
+	var answer []byte
+	var rest *time.Timer
+	solved := make(chan struct{})
 	go func() {
-		defer close(told)
-		b.listen(listening)
+		defer close(solved)
+		answer, err = b.control.call(ctx, controlService+"Solve", solve)
+		rest = time.AfterFunc(b.grace(err), stop)
 	}()
-	answer, err := b.control.call(ctx, controlService+"Solve", solve)
-	timer := time.AfterFunc(b.grace(err), stop)
-	defer timer.Stop()
-	<-told
+	b.listen(listening)
+	<-solved
+	rest.Stop()
 	if err != nil {
 		return nil, err
 	}
