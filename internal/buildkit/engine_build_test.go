@@ -121,15 +121,15 @@ func (o *output) CloseWithError(err error) error { o.failed = err; return nil }
 
 func (o *output) open(context.Context) (io.WriteCloser, error) { return o, nil }
 
-// built runs a build and returns the files that it has made.
+// built runs a build, which has to succeed, and returns the files that it has made.
 func built(t *testing.T, e *testEngine, r *Request) map[string]string {
 	t.Helper()
-	made, err := build1(t, e, r)
+	made, err := tryBuild(t, e, r)
 	require.NoError(t, err)
 	return made
 }
 
-func build1(t *testing.T, e *testEngine, r *Request) (map[string]string, error) {
+func tryBuild(t *testing.T, e *testEngine, r *Request) (map[string]string, error) {
 	t.Helper()
 	o := new(output)
 	r.Exports = []Export{{Type: "tar", Output: o.open}}
@@ -224,7 +224,7 @@ func TestEngineExtraHosts(t *testing.T) {
 		require.Regexp(t, `(?m)^2001:db8::1\s+six$`, made["out"])
 		require.Regexp(t, `(?m)^2001:db8::2\s+six2$`, made["out"])
 		r.ExtraHosts = []string{"gate:host-gateway"}
-		made, err := build1(t, e, r)
+		made, err := tryBuild(t, e, r)
 		if e.old() {
 			require.ErrorIs(t, err, errdefs.ErrNotImplemented)
 			return
@@ -273,10 +273,10 @@ func TestEngineSecrets(t *testing.T) {
 		}
 		require.Equal(t, secret+"of a fileof the environment"+"a\ne\nf\n", built(t, e, r)["out"])
 		r.Secrets["f"] = FileSecret(file + "not")
-		_, err := build1(t, e, r)
+		_, err := tryBuild(t, e, r)
 		require.ErrorIs(t, err, fs.ErrNotExist)
 		r.Context.FS = files(map[string]string{"Dockerfile": run("RUN --mount=type=secret,id=none,required=true cat /run/secrets/none >/out")})
-		_, err = build1(t, e, r)
+		_, err = tryBuild(t, e, r)
 		require.ErrorContains(t, err, "none")
 	})
 }
@@ -344,7 +344,7 @@ func TestEngineSeveralExports(t *testing.T) {
 func TestEngineFailures(t *testing.T) {
 	engines(t, func(t *testing.T, e *testEngine) {
 		failing := func(dockerfile string) error {
-			_, err := build1(t, e, &Request{Context: Source{FS: files(map[string]string{"Dockerfile": dockerfile})}})
+			_, err := tryBuild(t, e, &Request{Context: Source{FS: files(map[string]string{"Dockerfile": dockerfile})}})
 			require.Error(t, err)
 			t.Logf("%v", err)
 			require.ErrorIs(t, err, errdefs.ErrRefused)
@@ -382,7 +382,7 @@ func TestEngineSourceFailures(t *testing.T) {
 		for name, broken := range map[string]fs.FS{
 			"unreadable": refusing{tree, "f"}, "shorter": resized{tree, "f", 3}, "longer": resized{tree, "f", -3},
 		} {
-			_, err := build1(t, e, &Request{Context: Source{FS: broken}})
+			_, err := tryBuild(t, e, &Request{Context: Source{FS: broken}})
 			t.Log(name, err)
 			if name == "unreadable" {
 				require.ErrorIs(t, err, fs.ErrPermission, name)
@@ -391,7 +391,7 @@ func TestEngineSourceFailures(t *testing.T) {
 			}
 			require.ErrorContains(t, err, "f: ")
 		}
-		_, err := build1(t, e, &Request{Context: Source{Dir: filepath.Join(t.TempDir(), "none")}})
+		_, err := tryBuild(t, e, &Request{Context: Source{Dir: filepath.Join(t.TempDir(), "none")}})
 		require.ErrorIs(t, err, fs.ErrNotExist)
 	})
 }
@@ -496,7 +496,7 @@ func TestEngineStream(t *testing.T) {
 		require.Equal(t, contents["f"], built(t, e, r)["g"])
 		failure := errors.New("a broken pipe")
 		r = &Request{Context: Source{Stream: io.MultiReader(pack(contents), failing{failure})}}
-		_, err := build1(t, e, r)
+		_, err := tryBuild(t, e, r)
 		require.ErrorIs(t, err, failure)
 	})
 }
@@ -583,7 +583,7 @@ func TestEnginePrivateBase(t *testing.T) {
 			"other": auth.Static{"127.0.0.1:5000": {Username: "user", Password: "pass"}},
 		} {
 			r.Auth = source
-			_, err := build1(t, e, r)
+			_, err := tryBuild(t, e, r)
 			t.Log(name, err)
 			require.ErrorIs(t, err, errdefs.ErrRefused, name)
 			require.ErrorContains(t, err, registry)
@@ -592,7 +592,7 @@ func TestEnginePrivateBase(t *testing.T) {
 		require.Equal(t, "y\n", built(t, e, r)["out"])
 		failure := errors.New("the keychain is locked")
 		r.Auth, r.NoCache, r.Pull = failingSource{failure}, true, true
-		_, err := build1(t, e, r)
+		_, err := tryBuild(t, e, r)
 		require.ErrorIs(t, err, failure)
 	})
 }

@@ -245,7 +245,7 @@ func archived(contents map[string]string) []byte {
 	return b.Bytes()
 }
 
-// deliver1 sends an export, cut where the engine breaks it off.
+// deliver sends an export, cut where the engine breaks it off.
 func (b *fakeBuild) deliver(id string, content []byte, cut bool) error {
 	ctx, cancel := context.WithCancel(b.ctx)
 	defer cancel()
