@@ -9,9 +9,10 @@ import (
 )
 
 // A message is one of protocol buffers, as it is put together. Empty values are left out,
-// as they mean the same.
+// as they mean the same. What is called from everywhere is not to be copied there.
 type message []byte
 
+//go:noinline
 func (m message) number(field int, v uint64) message {
 	if v == 0 {
 		return m
@@ -20,6 +21,7 @@ func (m message) number(field int, v uint64) message {
 	return binary.AppendUvarint(m, v)
 }
 
+//go:noinline
 func (m message) text(field int, s string) message {
 	if s == "" {
 		return m
@@ -37,6 +39,8 @@ func (m message) bytes(field int, b []byte) message {
 }
 
 // embed adds a message, an empty one too.
+//
+//go:noinline
 func (m message) embed(field int, sub message) message {
 	m = binary.AppendUvarint(m, uint64(field)<<3|wireBytes)
 	m = binary.AppendUvarint(m, uint64(len(sub)))
@@ -109,6 +113,7 @@ func (f *fields) next() bool {
 	return f.err == nil
 }
 
+//go:noinline
 func (f *fields) varint() uint64 {
 	v, n := binary.Uvarint(f.rest)
 	if n <= 0 {
@@ -119,6 +124,7 @@ func (f *fields) varint() uint64 {
 	return v
 }
 
+//go:noinline
 func (f *fields) take(n uint64) []byte {
 	if n > uint64(len(f.rest)) {
 		f.err, f.rest = errMalformed, nil
