@@ -125,5 +125,5 @@
 // [Client.ConfigList], [Client.ConfigCreate], [Client.ConfigInspect],
 // [Client.ConfigUpdate], [Client.ConfigRemove].
 //
-// Builds: [Client.BuildPrune], [Client.BuildCancel], [Client.Session].
+// Builds: [Client.ImageBuild], of a [BuildSource]; [Client.BuildPrune], [Client.BuildCancel], [Client.Session].
 package docker

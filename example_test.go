@@ -93,6 +93,26 @@ func ExampleClient_ContainerLogs() {
 	// stderr no such user
 }
 
+func ExampleClient_ImageBuild() {
+	c, done := exampleEngine()
+	defer done()
+
+	built, err := c.ImageBuild(ctx, docker.BuildDir("examples/build/app"), &docker.ImageBuildOptions{
+		Tags:     []string{"app:dev"},
+		Args:     map[string]string{"VERSION": "1.2"},
+		Progress: streams.Display(os.Stderr), // as the docker command shows it
+	})
+	if failed, ok := errors.AsType[*docker.BuildError](err); ok {
+		fmt.Println(failed.Step, "ended with", failed.ExitCode, failed.Log)
+	} else if err != nil {
+		log.Fatal(err)
+	} else {
+		fmt.Println("built", built.ID)
+	}
+	// Output:
+	// RUN make ended with 2 [no rule to make it]
+}
+
 func ExampleClient_ImagePull() {
 	c, done := exampleEngine()
 	defer done()
@@ -269,6 +289,10 @@ func exampleAnswers() http.Handler {
 		`{"status":"Pull complete","progressDetail":{},"id":"9824c27679d3"}`,
 		`{"status":"Digest: sha256:4bcff63911fcb4448bd4fdacec207030997caf25e9bea4045fa6c8c44de311d1"}`,
 		`{"status":"Status: Downloaded newer image for alpine:3.22"}`)
+	says("POST /{v}/build",
+		`{"stream":"Step 1/2 : FROM scratch"}`, `{"stream":"\n"}`, `{"stream":" ---\u003e 4bcff63911fc\n"}`,
+		`{"stream":"Step 2/2 : RUN make"}`, `{"stream":"\n"}`, `{"stream":"no rule to make it\n"}`,
+		`{"errorDetail":{"code":2,"message":"The command 'make' returned a non-zero code: 2"}}`)
 	says("GET /{v}/events",
 		`{"Type":"container","Action":"start","Actor":{"ID":"d0ca8d7f8e12","Attributes":{"name":"web"}}}`,
 		`{"Type":"container","Action":"die","Actor":{"ID":"d0ca8d7f8e12","Attributes":{"name":"web"}}}`)

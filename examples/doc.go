@@ -17,6 +17,7 @@
 //	copy         copy files and directories into a container and out of it
 //	prune        remove containers and images that are no longer used
 //
+//	build        build an image with a secret, and tell what failed
 //	pull         pull an image with credentials, and show the progress
 //	credentials  log in to a registry, keep it, and use it
 //	import       import, commit, tag, save and load an image

@@ -32,6 +32,7 @@ var examples = []struct {
 	args []string
 	want []string // regular expressions
 }{
+	{name: "build", args: []string{"-dir", "build/app"}, want: []string{`cleat-example:built is sha256:[0-9a-f]{64}\n`}},
 	{name: "contexts", want: []string{`^\* default \S+://\S+\n`, `DOCKER_HOST: the host \S+\n`, `engine \d+\.`}},
 	{name: "copy", args: []string{"-dir", "copy"}, want: []string{`in the container: a note\n`, `back here: \[\S+main\.go\]`}},
 	{name: "credentials"},
