@@ -228,7 +228,11 @@ func (b *build) hasStoreFor(ctx context.Context) error {
 	if what == "" {
 		return nil
 	}
-	info, err := b.Info(ctx, nil)
+	type store struct { // a part of Info, which is large
+		Driver       string
+		DriverStatus [][2]string
+	}
+	info, err := fetch[store](ctx, b.Client, newRequest("GET /info"))
 	if err != nil {
 		return err
 	}
