@@ -172,9 +172,12 @@ func (h *memoryHandle) Read(p []byte) (int, error) {
 	return h.Reader.Read(p)
 }
 
-func (h *memoryHandle) ReadDir(int) ([]fs.DirEntry, error) {
+// ReadDir has at most one entry to tell.
+func (h *memoryHandle) ReadDir(n int) ([]fs.DirEntry, error) {
 	list := h.list
-	h.list = nil
+	if h.list = nil; n > 0 && list == nil {
+		return nil, io.EOF
+	}
 	return list, nil
 }
 
