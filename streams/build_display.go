@@ -55,10 +55,11 @@ func (v *buildView) update(b *Build, tell func(string)) {
 	before := len(v.steps)
 	old := func(id string) bool { return v.index[id] != nil && v.index[id].number <= before }
 	v.outputs(b, old, tell)
+	written := b.written()
 	for i := range b.Steps {
 		v.change(&b.Steps[i], tell)
-		if old(b.Steps[i].ID) {
-			v.end(b.Steps[i].ID, tell)
+		if id := b.Steps[i].ID; old(id) || !written[id] {
+			v.end(id, tell)
 		}
 	}
 	v.outputs(b, func(id string) bool { return !old(id) }, tell)
@@ -68,6 +69,18 @@ func (v *buildView) update(b *Build, tell func(string)) {
 	for i := range b.Warnings {
 		v.warn(&b.Warnings[i], tell)
 	}
+}
+
+// written has the IDs of the steps that have counters or output.
+func (b *Build) written() map[string]bool {
+	ids := make(map[string]bool)
+	for i := range b.Counters {
+		ids[b.Counters[i].Step] = true
+	}
+	for i := range b.Logs {
+		ids[b.Logs[i].Step] = true
+	}
+	return ids
 }
 
 // outputs takes the counters and the output of some steps.

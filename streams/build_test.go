@@ -13,32 +13,32 @@ import (
 
 var buildBegin = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// at is a time so many tenths of a second after the begin of a build.
-func at(tenths int) time.Time { return buildBegin.Add(time.Duration(tenths) * 100 * time.Millisecond) }
+// tenths is a time so many tenths of a second after the begin of a build.
+func tenths(n int) time.Time { return buildBegin.Add(time.Duration(n) * 100 * time.Millisecond) }
 
 // aBuild is a build whose last step fails.
 func aBuild() []Message {
 	return []Message{
 		{Build: &Build{Steps: []BuildStep{
-			{ID: "c", Name: "[internal] load build context", Started: at(0)},
+			{ID: "c", Name: "[internal] load build context", Started: tenths(0)},
 			{ID: "f", Name: "[1/3] FROM busybox"}, // not yet
 		}}},
 		{Build: &Build{Counters: []BuildCounter{{Step: "c", ID: "t", Name: "transferring context", Current: 1500, Total: 3000}}}},
 		{Build: &Build{
 			Counters: []BuildCounter{{Step: "c", ID: "t", Name: "transferring context", Current: 3000, Total: 3000, Done: true}},
 			Steps: []BuildStep{
-				{ID: "c", Name: "[internal] load build context", Started: at(0), Completed: at(5)},
-				{ID: "f", Name: "[1/3] FROM busybox", Started: at(5), Completed: at(5), Cached: true},
-				{ID: "r", Name: "[2/3] RUN one", Started: at(5)},
+				{ID: "c", Name: "[internal] load build context", Started: tenths(0), Completed: tenths(5)},
+				{ID: "f", Name: "[1/3] FROM busybox", Started: tenths(5), Completed: tenths(5), Cached: true},
+				{ID: "r", Name: "[2/3] RUN one", Started: tenths(5)},
 			},
 		}},
-		{Build: &Build{Logs: []BuildLog{{Step: "r", Time: at(8), Text: "odd \x1b[31mtext\x1b[0m"}, {Step: "r", Time: at(9), Text: "10%\r20%\r"}}}},
+		{Build: &Build{Logs: []BuildLog{{Step: "r", Time: tenths(8), Text: "odd \x1b[31mtext\x1b[0m"}, {Step: "r", Time: tenths(9), Text: "10%\r20%\r"}}}},
 		{Build: &Build{
 			Steps: []BuildStep{
-				{ID: "r", Name: "[2/3] RUN one", Started: at(5), Completed: at(20)},
-				{ID: "s", Name: "[3/3] RUN two", Started: at(20), Completed: at(30), Error: "exit code: 3"},
+				{ID: "r", Name: "[2/3] RUN one", Started: tenths(5), Completed: tenths(20)},
+				{ID: "s", Name: "[3/3] RUN two", Started: tenths(20), Completed: tenths(30), Error: "exit code: 3"},
 			},
-			Logs: []BuildLog{{Step: "s", Time: at(25), Text: "no"}},
+			Logs: []BuildLog{{Step: "s", Time: tenths(25), Text: "no"}},
 		}},
 		{Build: &Build{Warnings: []BuildWarning{{Text: "old form", Source: &BuildPosition{File: "Dockerfile", First: 2}}, {Text: "old form", Source: &BuildPosition{File: "Dockerfile", First: 2}}}}},
 		{Done: true},
@@ -100,14 +100,14 @@ func TestDisplayLiveOfABuild(t *testing.T) {
 		s.mu.Lock()
 		lines := strings.Join(s.lines, "\n")
 		s.mu.Unlock()
-		require.Contains(t, lines, "[+] Building 3.0s (0/1)\n => [1/1] RUN make")
-		require.Regexp(t, ` 3\.0s\n => => extracting 5 B / 10 B\n => => # 0\.000 line 3\n(.*\n)*.*line 8\n`, lines)
+		require.Regexp(t, `^\[\+\] Building (2\.[89]|3\.0)s \(0/1\)\n => \[1/1\] RUN make {36} (2\.[89]|3\.0)s\n => => extracting 5 B / 10 B\n => => # 0\.000 line 3\n(.*\n)*.*line 8\n`, lines)
 		d.message(Message{Build: &Build{Steps: []BuildStep{{ID: "r", Name: "[1/1] RUN make", Started: now, Completed: now.Add(2 * time.Second)}}}})
 		d.message(Message{Done: true})
 		writes := s.writes
 		time.Sleep(time.Second)
 		require.Equal(t, writes, s.writes, "it is written to after the end")
-		require.Equal(t, []string{"[+] Building 3.0s (1/1) ended", " => [1/1] RUN make" + strings.Repeat(" ", 36) + " 2.0s", ""}, s.lines[:3])
+		require.Equal(t, []string{"[+] Building 3.0s (1/1) ended", " => [1/1] RUN make" + strings.Repeat(" ", 36) + " 2.0s"}, s.lines[:2])
+		require.Empty(t, strings.Trim(strings.Join(s.lines[2:], ""), "\x00"))
 	})
 }
 
@@ -139,7 +139,7 @@ func TestBuildViewIsBounded(t *testing.T) {
 	for i := range 3 * maxSteps {
 		id := fmt.Sprint(i)
 		v.update(&Build{
-			Steps:    []BuildStep{{ID: id, Name: id, Started: at(0)}},
+			Steps:    []BuildStep{{ID: id, Name: id, Started: tenths(0)}},
 			Logs:     []BuildLog{{Step: "0", Text: id}, {Step: id, Text: id}},
 			Counters: []BuildCounter{{Step: "0", ID: id}},
 			Warnings: []BuildWarning{{Text: id}},
@@ -152,10 +152,10 @@ func TestBuildViewIsBounded(t *testing.T) {
 }
 
 func TestBuildStep(t *testing.T) {
-	s := BuildStep{Name: "[internal] x", Started: at(0), Completed: at(15)}
+	s := BuildStep{Name: "[internal] x", Started: tenths(0), Completed: tenths(15)}
 	require.True(t, s.Internal())
 	require.Equal(t, 1500*time.Millisecond, s.Took())
-	require.Zero(t, (&BuildStep{Completed: at(1)}).Took())
+	require.Zero(t, (&BuildStep{Completed: tenths(1)}).Took())
 	require.Equal(t, "a (D:3)", BuildWarning{Text: "a", Source: &BuildPosition{File: "D", First: 3}}.String())
 	require.Equal(t, "a", BuildWarning{Text: "a"}.String())
 }
