@@ -59,6 +59,9 @@ func (b *build) engineOf(ctx context.Context) (buildkit.Engine, error) {
 	return e, nil
 }
 
+// upgradeTo opens the connection of a session, or of calls to BuildKit.
+//
+//docker:operation POST /grpc
 func (b *build) upgradeTo(ctx context.Context, path string, header http.Header) (io.ReadWriteCloser, error) {
 	r := newRequest("POST /grpc")
 	if path == "/session" {
