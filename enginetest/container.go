@@ -12,6 +12,7 @@ type containerStore struct {
 	byID  map[string]*container
 	names map[string]*container // without the slash
 	execs map[string]*exec
+	pid   int // of the last process
 }
 
 // container is a container. The lock of the engine guards it.
@@ -37,16 +38,21 @@ type container struct {
 	failure  string // why it could not be started
 	oom      bool
 	exits    int  // how often it has ended
-	restarts int  // by its policy
 	stopped  bool // by a user, so that its policy does not start it
+	stopping bool // a stop is under way
 	removed  bool
-	health   *health
-	changed  broadcast // its state
+	resume   bool // start it after the restart of the engine
+
+	restartCount int           // by its policy
+	backoff      time.Duration // before the next
+
+	health  *health
+	changed broadcast // its state
 }
 
 func (e *engine) initContainers() {
 	e.containers = containerStore{
-		byID: make(map[string]*container), names: make(map[string]*container), execs: make(map[string]*exec),
+		byID: make(map[string]*container), names: make(map[string]*container), execs: make(map[string]*exec), pid: 1000,
 	}
 }
 

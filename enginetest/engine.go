@@ -24,8 +24,8 @@ type engine struct {
 	began   time.Time
 	ctx     context.Context // of all processes
 	cancel  context.CancelFunc
-	running sync.WaitGroup // of the goroutines of go
-	down    broadcast      // a life of the server ends
+	running sync.WaitGroup // of the calls, and of what spawn started
+	closed  bool
 
 	events     eventLog
 	images     imageStore
@@ -85,17 +85,22 @@ func (e *engine) headers() http.Header {
 // lock itself.
 func (e *engine) spawn(f func()) { e.running.Go(f) }
 
-// wake lets those who wait for a change look at the state of the server.
-func (e *engine) wake() {
+// enter counts a call, until leave; it is false once the engine is closed. They take the lock.
+func (e *engine) enter() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.down.notify()
+	if !e.closed {
+		e.running.Add(1)
+	}
+	return !e.closed
 }
+
+func (e *engine) leave() { e.running.Done() }
 
 // close ends all processes. It takes the lock.
 func (e *engine) close() error {
-	e.cancel()
 	e.mu.Lock()
+	e.closed = true
 	e.killAll()
 	e.mu.Unlock()
 	ended := make(chan struct{})

@@ -19,6 +19,10 @@ type handler struct {
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !h.server.engine.enter() {
+		panic(http.ErrAbortHandler)
+	}
+	defer h.server.engine.leave()
 	prefix, path := cutVersion(r.URL.Path)
 	route, vars := match(r.Method, path)
 	conn, _ := r.Context().Value(connKey{}).(*serverConn)
@@ -109,6 +113,7 @@ func (c *call) serve() {
 			err = c.locked(h)
 		}
 	case streamHandler:
+		c.status = http.StatusOK
 		err = h(c)
 	default:
 		err = notImplemented("%s is not implemented", c.route.operation)

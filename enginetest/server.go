@@ -188,6 +188,7 @@ func (s *Server) Close() error {
 	if err == nil {
 		err = c.Close()
 	}
+	s.engine.cancel()
 	s.stop()
 	return errors.Join(err, s.engine.close(), os.RemoveAll(s.dir))
 }
@@ -280,7 +281,6 @@ func (s *Server) stop() {
 	for _, c := range conns {
 		c.Close() //nolint:errcheck // it is to be cut
 	}
-	s.engine.wake()
 	l.wg.Wait()
 }
 
