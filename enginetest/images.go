@@ -170,8 +170,15 @@ func (e *engine) tagsOf(id string) []string {
 }
 
 func imageList(c *call) error {
+	f, err := c.filters("before", "dangling", "label", "reference", "since", "until")
+	if err != nil {
+		return err
+	}
 	list := make([]docker.ImageSummary, 0, len(c.images.byID))
 	for _, img := range c.images.byID {
+		if !f.labels(img.config.Labels) {
+			continue
+		}
 		list = append(list, docker.ImageSummary{
 			ID: img.id, ParentID: img.parent, RepoTags: c.tagsOf(img.id), RepoDigests: slices.Clone(img.digests),
 			Created: docker.UnixTime{Time: img.created}, Size: img.size(), SharedSize: -1, Labels: img.config.Labels, Containers: -1,
