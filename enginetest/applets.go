@@ -29,7 +29,7 @@ func init() {
 	applets = map[string]func(*applet) int{
 		"true": func(*applet) int { return 0 }, "false": func(*applet) int { return 1 },
 		"echo": echo, "printf": printf, "cat": cat, "sleep": sleep, "env": env, "printenv": env, "pwd": pwd, "test": test, "[": test,
-		"seq": seq, "yes": yes, "head": head, "tail": tail, "wc": wc, "grep": grep, "tr": tr, "sort": sort, "uniq": uniq, "tee": tee,
+		"seq": seq, "yes": yes, "head": head, "tail": tail, "wc": wc, "grep": grep, "sed": sed, "tr": tr, "sort": sort, "uniq": uniq, "tee": tee,
 		"date": date, "id": id, "whoami": id, "hostname": hostname, "uname": uname, "basename": basename, "dirname": basename,
 		"expr": expr, "stty": stty, "tty": tty, "ps": ps, "sync": nothing, "clear": nothing,
 		"ls": ls, "mkdir": mkdir, "rmdir": rm, "rm": rm, "touch": touch, "ln": ln, "cp": cp, "mv": cp, "chmod": chmod, "stat": stat,

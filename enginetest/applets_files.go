@@ -108,38 +108,6 @@ func wc(a *applet) int {
 	})
 }
 
-func grep(a *applet) int {
-	set := a.flags("e")
-	pattern := set['e']
-	if pattern == "" && len(a.args) > 0 {
-		pattern, a.args = a.args[0], a.args[1:]
-	}
-	start, end := strings.HasPrefix(pattern, "^"), strings.HasSuffix(pattern, "$")
-	pattern = strings.TrimSuffix(strings.TrimPrefix(pattern, "^"), "$")
-	found := 0
-	code := a.lines(func(line string) bool {
-		text, want := line, pattern
-		if set['i'] != "" {
-			text, want = strings.ToLower(text), strings.ToLower(want)
-		}
-		hit := strings.Contains(text, want) && (!start || strings.HasPrefix(text, want)) && (!end || strings.HasSuffix(text, want))
-		if hit == (set['v'] != "") {
-			return true
-		}
-		if found++; set['q'] == "" && set['c'] == "" {
-			a.say("%s\n", line)
-		}
-		return set['q'] == ""
-	})
-	if set['c'] != "" {
-		a.say("%d\n", found)
-	}
-	if code == 0 && found == 0 {
-		return 1
-	}
-	return code
-}
-
 // byteSet is the bytes of a set of tr, as "a-z".
 func byteSet(text string) []byte {
 	text = unescape(text)

@@ -18,7 +18,7 @@ var builtins map[string]func(sh *shell, args []string, io stdio) int
 func init() {
 	builtins = map[string]func(sh *shell, args []string, io stdio) int{
 		"exit": shExit, "cd": shCd, "export": shExport, "unset": shUnset, "set": shSet, "shift": shShift, "read": shRead,
-		"trap": shTrap, "wait": shWait, "kill": shKill, "break": shBreak, "continue": shBreak, "eval": shEval, "exec": shExec,
+		"trap": shTrap, "wait": shWait, "kill": shKill, "return": shReturn, "local": shExport, "break": shBreak, "continue": shBreak, "eval": shEval, "exec": shExec,
 		".": shSource, "sh": shSh, "ash": shSh, ":": func(*shell, []string, stdio) int { return 0 },
 	}
 }
@@ -29,6 +29,14 @@ func shExit(sh *shell, args []string, _ stdio) int {
 		sh.last = n & 0xff
 	}
 	panic(exited{sh})
+}
+
+func shReturn(sh *shell, args []string, _ stdio) int {
+	code := sh.last
+	if len(args) > 1 {
+		code, _ = strconv.Atoi(args[1]) //nolint:errcheck // what is no number is 0
+	}
+	panic(returning(code & 0xff))
 }
 
 func shCd(sh *shell, args []string, io stdio) int {
@@ -202,6 +210,11 @@ func shKill(sh *shell, args []string, io stdio) int {
 		switch {
 		case j != nil:
 			j.cancel()
+		case pid == sh.main.pid:
+			if name == "SIGKILL" && !sh.main.own {
+				sh.main.cancel(killed(9))
+			}
+			sh.main.got(name)
 		case pid == 1:
 			sh.p.kill(name)
 		default:

@@ -121,7 +121,7 @@ func containerKill(c *call) error {
 		}
 		return conflict("%s%s", words, c.notRunningText(ct))
 	}
-	if name == ct.stopSignal() || name == "SIGKILL" {
+	if ct.config.StopSignal == "" || name == ct.stopSignal() || name == "SIGKILL" {
 		ct.stopped = true
 	}
 	c.signalContainer(ct, name)

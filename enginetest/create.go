@@ -34,7 +34,19 @@ func containerCreate(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.json(http.StatusCreated, docker.ContainerCreateResult{ID: ct.id, Warnings: []string{}})
+	return c.json(http.StatusCreated, docker.ContainerCreateResult{ID: ct.id, Warnings: warnings(asked.HostConfig)})
+}
+
+// warnings are what the engine says of limits that it does not know.
+func warnings(h *docker.HostConfig) []string {
+	said := []string{}
+	if h.OomKillDisable != nil && *h.OomKillDisable {
+		said = append(said, "Your kernel does not support OomKillDisable. OomKillDisable discarded.")
+	}
+	if h.KernelMemory != 0 {
+		said = append(said, "Specifying a kernel memory limit is deprecated and will be removed in a future release.")
+	}
+	return said
 }
 
 // createContainer makes a container; an empty name is one of the engine's choice.

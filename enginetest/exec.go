@@ -105,6 +105,9 @@ func execStart(c *call) error {
 	}
 	c.mu.Lock()
 	x, err := c.exec()
+	if err == nil {
+		err = c.executable(x.ct)
+	}
 	if err != nil {
 		c.mu.Unlock()
 		return err
@@ -188,7 +191,7 @@ func (c *call) startExec(x *exec, set *streamSet, size *[2]uint) (<-chan struct{
 	p := c.newProcess(set, tty)
 	x.main, x.running = p, true
 	about := c.process(ct, x.config.Cmd, slices.Concat(ct.config.Env, x.config.Env), ct.config.WorkingDir, ct.config.User, p)
-	about.Exec = true
+	about.Exec, about.Privileged = true, about.Privileged || x.config.Privileged
 	if x.config.WorkingDir != "" {
 		about.Dir = x.config.WorkingDir
 	}
@@ -221,9 +224,11 @@ func (e *engine) execEnded(x *exec, code int) {
 
 // endExecs kills what runs in a container whose main process has ended.
 func (e *engine) endExecs(ct *container) {
-	for _, x := range e.containers.execs {
+	for id, x := range e.containers.execs {
 		if x.ct == ct && x.running {
 			e.execEnded(x, 137)
+		} else if x.ct == ct && !x.begun {
+			delete(e.containers.execs, id)
 		}
 	}
 }

@@ -227,7 +227,6 @@ func (e *engine) stopContainer(ct *container, signal string, limit *time.Duratio
 	}
 	p := ct.main
 	ct.stopped, ct.stopping = true, true
-	e.unpause(ct)
 	e.signalContainer(ct, signal)
 	if wait < 0 {
 		e.awaitEnd(ct, p, 0)
@@ -258,6 +257,7 @@ func (e *engine) signalContainer(ct *container, name string) {
 		e.processEnded(ct, p, 128+signals[name])
 	} else {
 		p.signal(name)
+		e.unpause(ct)
 	}
 }
 

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/binary"
 	"io"
+	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -140,7 +142,7 @@ func containerLogs(c *call) error {
 		return err
 	}
 	driver, framed := ct.host.LogConfig.Type, !ct.config.TTY
-	log := ct.log
+	log, label := ct.log, ct.logDetails()
 	c.mu.Unlock()
 	q, err := c.logQuery()
 	if err != nil {
@@ -149,7 +151,7 @@ func containerLogs(c *call) error {
 	if driver == "none" {
 		return errorf(500, "configured logging driver does not support reading")
 	}
-	q.framed = framed
+	q.framed, q.label = framed, label
 	kind := c.rawType(framed)
 	if !c.since(42) {
 		kind = ""
@@ -220,6 +222,29 @@ func (q *logQuery) format(entries []logEntry) []byte {
 		out = append(append(out, head...), entry.text...)
 	}
 	return out
+}
+
+// logDetails are the labels and variables that the driver's options name.
+func (ct *container) logDetails() string {
+	var details []string
+	options := ct.host.LogConfig.Config
+	add := func(name, value string) {
+		details = append(details, url.QueryEscape(name)+"="+url.QueryEscape(value))
+	}
+	for name := range strings.SplitSeq(options["labels"], ",") {
+		if value, ok := ct.config.Labels[name]; ok {
+			add(name, value)
+		}
+	}
+	for name := range strings.SplitSeq(options["env"], ",") {
+		for _, entry := range ct.config.Env {
+			if key, value, _ := strings.Cut(entry, "="); key == name {
+				add(name, value)
+			}
+		}
+	}
+	slices.Sort(details)
+	return strings.Join(details, ",")
 }
 
 // logPath is what an inspect tells of a log.

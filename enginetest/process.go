@@ -2,7 +2,10 @@ package enginetest
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"maps"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,6 +30,7 @@ type Process struct {
 	Hostname      string
 	TTY           bool
 	Exec          bool // it was started by an exec, and is not the main process
+	Privileged    bool
 	Init          bool // the container has an init, so that signals end what does not listen
 	Stdin         io.Reader
 	Stdout        io.Writer
@@ -58,6 +62,26 @@ func (p *Process) Signals() <-chan string {
 	return p.process.signals
 }
 
+// pid is the process's number within its container.
+func (p *Process) pid() int {
+	switch {
+	case p.Exec:
+		return p.process.pid
+	case p.Init:
+		return 7
+	}
+	return 1
+}
+
+// status is the file of that name in /proc/self.
+func (p *Process) status() []byte {
+	capabilities := "00000000a80425fb"
+	if p.Privileged {
+		capabilities = "000001ffffffffff"
+	}
+	return fmt.Appendf(nil, "Name:\t%s\nState:\tR (running)\nPid:\t%d\nCapEff:\t%s\n", path.Base(p.Args[0]), p.pid(), capabilities)
+}
+
 // Size is the size of the terminal.
 func (p *Process) Size() docker.TTYSize {
 	p.process.mu.Lock()
@@ -75,8 +99,10 @@ type process struct {
 
 	mu      sync.Mutex
 	listens bool
-	held    bool     // paused
-	waiting []string // signals that came while it was
+	held    bool             // paused
+	waiting []string         // signals that came while it was
+	running map[int][]string // commands that it has started, by a number
+	next    int
 	size    docker.TTYSize
 }
 
@@ -110,6 +136,34 @@ func (p *process) signal(name string) {
 	}
 }
 
+// child notes a command that the process has started, until it is over.
+func (p *process) child(args []string) (over func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.running == nil {
+		p.running = make(map[int][]string)
+	}
+	p.next++
+	n := p.next
+	p.running[n] = args
+	return func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		delete(p.running, n)
+	}
+}
+
+// children are the commands that the process has started, the oldest first.
+func (p *process) children() [][]string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var all [][]string
+	for _, n := range slices.Sorted(maps.Keys(p.running)) {
+		all = append(all, p.running[n])
+	}
+	return all
+}
+
 // resize sets the size of the terminal, and tells of it.
 func (p *process) resize(size docker.TTYSize) {
 	p.mu.Lock()
@@ -139,7 +193,7 @@ func (p *process) hold(held bool) {
 func (e *engine) process(ct *container, args, env []string, dir, user string, p *process) *Process {
 	about := &Process{
 		ContainerID: ct.id, ContainerName: ct.name, Args: args, Dir: dir, User: user, Hostname: ct.config.Hostname,
-		TTY: p.streams.tty != nil, Init: ct.host.Init != nil && *ct.host.Init,
+		TTY: p.streams.tty != nil, Privileged: ct.host.Privileged, Init: ct.host.Init != nil && *ct.host.Init,
 		Stdin: inlet{p.streams}, Stdout: outlet{p.streams, stdoutStream}, Stderr: outlet{p.streams, stderrStream},
 		Files: ct.files, process: p, programs: ct.image.programs,
 		kill: func(signal string) { e.killFrom(ct, signal) },

@@ -22,7 +22,7 @@ type table map[string]any
 
 // routes are all operations of the API, by method and number of path elements.
 var routes = newRoutes(
-	systemRoutes, eventRoutes, containerRoutes, streamRoutes, archiveRoutes, execRoutes,
+	systemRoutes, eventRoutes, containerRoutes, streamRoutes, archiveRoutes, execRoutes, commitRoutes,
 	imageRoutes, registryRoutes, buildRoutes, networkRoutes, volumeRoutes, pluginRoutes,
 	swarmRoutes, serviceRoutes, secretRoutes,
 )

@@ -18,8 +18,8 @@ import (
 // enough for the scripts of tests and examples. Its command is sh.
 //
 // The shell knows lists, pipelines, redirections, here documents, quotation, variables,
-// $(…) and $((…)), if, while, until, for, groups, background jobs, trap, wait and read.
-// It has no functions, no case and no job control. As in a container, the main process
+// $(…) and $((…)), if, while, until, for, groups, background jobs, functions, trap, wait
+// and read. It has no case and no job control. As in a container, the main process
 // heeds a signal only if it traps it, unless the container has an init.
 func Busybox() Image {
 	programs := map[string]Program{"sh": Shell, "ash": Shell, "busybox": busybox}
@@ -56,8 +56,9 @@ func busybox(ctx context.Context, p *Process) int {
 // container, or what it reads.
 func Shell(ctx context.Context, p *Process) int {
 	sh := newShell(ctx, p)
+	sh.nested = true
 	defer sh.close()
-	args := p.Args[1:]
+	args := slices.Clone(p.Args[1:])
 	for len(args) > 0 && strings.HasPrefix(args[0], "-") && args[0] != "-c" {
 		if strings.Contains(args[0], "c") {
 			args[0] = "-c"
@@ -96,6 +97,9 @@ type shell struct {
 	jobs *jobs
 	main *signalling
 	set  map[byte]bool // of the options -e and -x
+
+	functions map[string]script
+	nested    bool // a shell, and not an applet alone
 }
 
 // stdio are the streams of a command.
@@ -127,6 +131,7 @@ type signalling struct {
 	cancel  context.CancelCauseFunc
 	done    chan struct{}
 	stop    chan struct{}
+	pid     int
 	own     bool               // the main process of a container, which ignores what it does not trap
 	front   context.CancelFunc // of the command that ctrl-c ends
 }
@@ -140,9 +145,9 @@ func newShell(ctx context.Context, p *Process) *shell {
 	ctx, cancel := context.WithCancelCause(ctx)
 	sh := &shell{
 		ctx: ctx, p: p, io: stdio{p.Stdin, p.Stdout, p.Stderr}, dir: p.Dir, env: make(map[string]string),
-		jobs: &jobs{last: 1, running: make(map[int]*job)}, set: make(map[byte]bool),
+		jobs: &jobs{last: 1, running: make(map[int]*job)}, set: make(map[byte]bool), functions: make(map[string]script),
 		main: &signalling{
-			traps: make(map[string]string), came: make(chan struct{}, 1), cancel: cancel, own: !p.Exec && !p.Init,
+			traps: make(map[string]string), came: make(chan struct{}, 1), cancel: cancel, own: !p.Exec && !p.Init, pid: p.pid(),
 			done: make(chan struct{}), stop: make(chan struct{}),
 		},
 	}
@@ -303,5 +308,6 @@ func (l *lineReader) line() (string, error) {
 func (sh *shell) sub(ctx context.Context) *shell {
 	s := *sh
 	s.ctx, s.env, s.args, s.set = ctx, maps.Clone(sh.env), slices.Clone(sh.args), maps.Clone(sh.set)
+	s.functions = maps.Clone(sh.functions)
 	return &s
 }

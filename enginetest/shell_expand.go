@@ -173,7 +173,7 @@ func (sh *shell) lookup(name string) (string, bool) {
 	case "?":
 		return strconv.Itoa(sh.last), true
 	case "$":
-		return "1", true
+		return strconv.Itoa(sh.main.pid), true
 	case "#":
 		return strconv.Itoa(max(0, len(sh.args)-1)), true
 	case "@", "*":

@@ -235,6 +235,26 @@ func (p *parser) command() command {
 	return c
 }
 
+// definition reads the body of a function whose name and brackets were read.
+func (p *parser) definition(c *command) {
+	p.skip()
+	body := p.command()
+	if body.kind == "" {
+		p.fail("a function without { }")
+	}
+	c.kind, c.name, c.words = "()", c.words[0].plain(), nil
+	c.body = script{{chain: []link{{pipeline: pipeline{commands: []command{body}}}}}}
+}
+
+// plain is the text of a word that does not expand.
+func (w word) plain() string {
+	text := ""
+	for _, p := range w {
+		text += p.text
+	}
+	return text
+}
+
 func (p *parser) expectByte(b byte) {
 	if p.skip(); p.at == len(p.text) || p.text[p.at] != b {
 		p.fail("%q expected", b)
@@ -298,6 +318,11 @@ func (p *parser) simple(c *command) {
 			continue
 		}
 		c.words = append(c.words, w)
+		if len(c.words) == 1 && strings.HasPrefix(p.text[p.at:], "()") {
+			p.at += 2
+			p.definition(c)
+			return
+		}
 	}
 	if len(c.words)+len(c.assign)+len(c.redirs) == 0 {
 		p.fail("unexpected %q", p.rest(10))
@@ -358,10 +383,7 @@ func (p *parser) redirection(c *command) bool {
 
 // document reads the lines that follow for a <<.
 func (p *parser) document(r *redir) {
-	end := ""
-	for _, piece := range r.target {
-		end += piece.text
-	}
+	end := r.target.plain()
 	_, rest, _ := strings.Cut(p.text[p.at:], "\n")
 	head := p.text[:len(p.text)-len(rest)]
 	body, tail, ok := strings.Cut(rest, end+"\n")

@@ -174,6 +174,9 @@ func (sh *shell) command(c *command, io stdio) int {
 		return sh.script(c.other, io)
 	case "while", "until":
 		return sh.loop(func() bool { return (sh.condition(c.test, io) == 0) == (c.kind == "while") }, c.body, io)
+	case "()":
+		sh.functions[c.name] = c.body
+		return 0
 	case "for":
 		values := sh.expandAll(c.words)
 		return sh.loop(func() bool {
@@ -251,6 +254,9 @@ func (sh *shell) simple(c *command, io stdio) int {
 // apply runs a builtin, a program of this package, or one of the image's.
 func (sh *shell) apply(args []string, io stdio) int {
 	name := base(args[0])
+	if body, ok := sh.functions[args[0]]; ok {
+		return sh.call(body, args, io)
+	}
 	if f, ok := builtins[name]; ok {
 		return f(sh, args, io)
 	}
@@ -258,6 +264,9 @@ func (sh *shell) apply(args []string, io stdio) int {
 		ctx, cancel := context.WithCancel(sh.ctx)
 		defer cancel()
 		defer sh.inFront(cancel)()
+		if sh.nested {
+			defer sh.p.process.child(args)()
+		}
 		code := f(&applet{shell: sh, stdio: io, ctx: ctx, args: args[1:], name: name})
 		if ctx.Err() != nil && sh.ctx.Err() == nil {
 			return 130
@@ -272,6 +281,26 @@ func (sh *shell) apply(args []string, io stdio) int {
 	}
 	fmt.Fprintf(io.err, "sh: %s: not found\n", args[0])
 	return 127
+}
+
+// returning is what a return throws.
+type returning int
+
+// call runs a function.
+func (sh *shell) call(body script, args []string, io stdio) (code int) {
+	before := sh.args
+	sh.args = append([]string{before[0]}, args[1:]...)
+	defer func() {
+		sh.args = before
+		if r := recover(); r != nil {
+			value, ok := r.(returning)
+			if !ok {
+				panic(r)
+			}
+			code = int(value)
+		}
+	}()
+	return sh.script(body, io)
 }
 
 // inFront lets ctrl-c end a command rather than the shell.
@@ -355,8 +384,11 @@ func (s *stdio) duplicate(fd int, target string) error {
 }
 
 func (sh *shell) read(name string) ([]byte, error) {
-	if name == "/dev/null" {
+	switch name {
+	case "/dev/null":
 		return nil, nil
+	case "/proc/self/status":
+		return sh.p.status(), nil
 	}
 	content, err := sh.p.Files.ReadFile(sh.path(name))
 	if err != nil {

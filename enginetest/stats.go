@@ -15,7 +15,7 @@ import (
 const statsPeriod = time.Second
 
 // containerStats sends samples until the container is removed or the client leaves. What
-// they count is made up: one hundredth of a CPU, and a little memory.
+// they count is made up: a tenth of a CPU, and a little memory.
 func containerStats(c *call) error {
 	c.mu.Lock()
 	ct, err := c.container()
@@ -90,7 +90,7 @@ func (c *call) sample(ct *container, before bool) docker.Stats {
 	s.CPU = cpuAt(s.Read.Sub(ct.started))
 	if before {
 		s.PreRead = s.Read.Add(-statsPeriod)
-		s.PreCPU = cpuAt(max(s.PreRead.Sub(ct.started), 0))
+		s.PreCPU = cpuAt(s.PreRead.Sub(ct.started))
 	}
 	s.Memory = docker.MemoryStats{Usage: 1<<20 + uint64(ct.files.changed().size()), Limit: 4 << 30, Stats: map[string]uint64{"inactive_file": 0}} //nolint:gosec // a size
 	if ct.host.Memory > 0 {
@@ -109,10 +109,11 @@ func (c *call) sample(ct *container, before bool) docker.Stats {
 
 // cpuAt is the use of the CPUs so long after the start.
 func cpuAt(ran time.Duration) docker.CPUStats {
-	used := uint64(ran) / 100 //nolint:gosec // not negative
+	ran += time.Minute // of the start itself, so that it is never negative
+	used := uint64(ran) / 10
 	return docker.CPUStats{
 		Usage:       docker.CPUUsage{Total: used, Kernel: used / 4, User: used - used/4},
-		SystemUsage: 2 * uint64(time.Hour+ran), OnlineCPUs: 2, //nolint:gosec // not negative
+		SystemUsage: 2 * uint64(ran), OnlineCPUs: 2,
 	}
 }
 
@@ -133,9 +134,9 @@ func (c *call) top(ct *container, args string) (*docker.ContainerTop, error) {
 		}
 		t.Titles = append(t.Titles, title)
 	}
-	row := func(p *process, command []string, user string, began time.Time) {
+	row := func(pid int, command []string, user string, began time.Time) {
 		values := map[string]string{
-			"uid": user, "user": user, "pid": strconv.Itoa(p.pid), "ppid": "1", "c": "0", "stime": began.Format("15:04"), "tty": "?",
+			"uid": user, "user": user, "pid": strconv.Itoa(pid), "ppid": "1", "c": "0", "stime": began.Format("15:04"), "tty": "?",
 			"time": "00:00:00", "cmd": strings.Join(command, " "), "args": strings.Join(command, " "), "comm": base(command[0]),
 		}
 		line := make([]string, len(columns))
@@ -148,10 +149,13 @@ func (c *call) top(ct *container, args string) (*docker.ContainerTop, error) {
 	if user == "" {
 		user = "root"
 	}
-	row(ct.main, ct.args(), user, ct.started)
+	row(ct.main.pid, ct.args(), user, ct.started)
+	for i, command := range ct.main.children() {
+		row(1<<20+ct.main.pid*100+i, command, user, ct.started)
+	}
 	for _, id := range c.execIDs(ct) {
 		x := c.containers.execs[id]
-		row(x.main, x.config.Cmd, user, time.Now())
+		row(x.main.pid, x.config.Cmd, user, time.Now())
 	}
 	return t, nil
 }
