@@ -65,16 +65,16 @@ func containerAttach(c *call) error {
 		return err
 	}
 	framed := !ct.config.TTY
+	k := a.set.attach(a.stdout, a.stderr, framed, a.logs) // before the client knows, so that it misses nothing
+	defer a.set.detach(k)
+	c.mu.Lock()
+	c.emitContainer(ct, "attach")
+	c.mu.Unlock()
 	conn, err := c.upgrade(c.rawType(framed))
 	if err != nil {
 		return err
 	}
 	defer conn.Close() //nolint:errcheck // it is over
-	k := a.set.attach(a.stdout, a.stderr, framed, a.logs)
-	defer a.set.detach(k)
-	c.mu.Lock()
-	c.emitContainer(ct, "attach")
-	c.mu.Unlock()
 	return a.converse(c, conn, k)
 }
 
@@ -89,6 +89,9 @@ func containerAttachWebsocket(c *call) error {
 	}
 	k := a.set.attach(a.stdout, a.stderr, false, a.logs)
 	defer a.set.detach(k)
+	c.mu.Lock()
+	c.emitContainer(ct, "attach")
+	c.mu.Unlock()
 	c.sent, c.hijacked, c.status = true, true, 101
 	if err := c.tap.head(); err != nil {
 		return err
@@ -96,9 +99,6 @@ func containerAttachWebsocket(c *call) error {
 	websocket.Server{Handler: func(ws *websocket.Conn) {
 		ws.PayloadType = websocket.BinaryFrame
 		c.tap.leave = c.tap.conn.gone
-		c.mu.Lock()
-		c.emitContainer(ct, "attach")
-		c.mu.Unlock()
 		a.converse(c, &upgraded{Conn: ws, in: ws, tap: c.tap}, k) //nolint:errcheck // it is over
 	}}.ServeHTTP(c.raw, c.r)
 	return nil

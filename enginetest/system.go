@@ -2,6 +2,7 @@ package enginetest
 
 import (
 	"net/http"
+	"net/netip"
 	"runtime"
 	"strconv"
 	"time"
@@ -46,13 +47,16 @@ func version(c *call) error {
 		"ApiVersion": newest, "MinAPIVersion": oldest, "GitCommit": commit, "GoVersion": v.GoVersion,
 		"Os": v.OS, "Arch": v.Arch, "KernelVersion": kernel, "BuildTime": built, "Experimental": "false",
 	}}}
+	for _, part := range []string{"containerd", "runc", "docker-init"} {
+		v.Components = append(v.Components, docker.VersionComponent{Name: part, Version: "enginetest", Details: map[string]string{"GitCommit": ""}})
+	}
 	return c.json(http.StatusOK, v)
 }
 
 func info(c *call) error {
 	i := docker.Info{
 		ID: c.id, Name: "enginetest", ServerVersion: c.engineVersion(), Images: len(c.images.byID),
-		Driver: "memory", DriverStatus: [][2]string{}, DockerRootDir: "/var/lib/docker",
+		Driver: "memory", DriverStatus: [][2]string{{"Backing Filesystem", "memory"}}, DockerRootDir: "/var/lib/docker",
 		Plugins: docker.PluginsInfo{
 			Volume: []string{"local"}, Network: []string{"bridge", "host", "null", "overlay"}, Log: []string{"json-file", "none"},
 		},
@@ -62,7 +66,7 @@ func info(c *call) error {
 		LoggingDriver: "json-file", CgroupDriver: "cgroupfs", CgroupVersion: "2", DefaultRuntime: "runc",
 		Runtimes: map[string]docker.Runtime{"runc": {Path: "runc"}}, InitBinary: "docker-init", SecurityOptions: []string{},
 		GenericResources: []docker.GenericResource{}, IndexServerAddress: "https://index.docker.io/v1/",
-		RegistryConfig: docker.RegistryConfig{IndexConfigs: map[string]docker.IndexInfo{
+		RegistryConfig: docker.RegistryConfig{InsecureRegistryCIDRs: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, IndexConfigs: map[string]docker.IndexInfo{
 			"docker.io": {Name: "docker.io", Mirrors: []string{}, Secure: true, Official: true},
 		}},
 		Swarm: c.swarmInfo(), Warnings: []string{}, Labels: []string{},
