@@ -14,6 +14,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/cleat-go/docker"
@@ -58,6 +59,9 @@ func archiveGet(c *call) error {
 		return err
 	}
 	at, err := ct.files.resolve(name, strings.HasSuffix(name, "/") || strings.HasSuffix(name, "/."))
+	if errors.Is(err, syscall.ENOTDIR) {
+		return errorf(http.StatusInternalServerError, "lstat %s: not a directory", name)
+	}
 	if err != nil {
 		return c.noFile(name)
 	}
@@ -102,6 +106,9 @@ func writeFiles(w io.Writer, files *Files, at, top string) error {
 	t := tar.NewWriter(w)
 	err := files.walk(at, func(name string, n *node) error {
 		rest := strings.TrimPrefix(strings.TrimPrefix(name, at), "/")
+		if rest != "" && top == "." {
+			return writeNode(t, "./"+rest, n)
+		}
 		return writeNode(t, path.Join(top, rest), n)
 	})
 	return errors.Join(err, t.Close())
@@ -231,7 +238,7 @@ func (f *Files) unpack(at string, files layer, keepKinds bool) error {
 				if n.mode.IsDir() {
 					slices.Reverse(kinds)
 				}
-				return badRequest("cannot overwrite %s %q with %s %q", kinds[1], to, kinds[0], at)
+				return errorf(http.StatusInternalServerError, "cannot overwrite %s %q with %s %q", kinds[1], name, kinds[0], "/"+at)
 			}
 			f.put(to, nil)
 		}

@@ -20,7 +20,9 @@ func imageCommit(c *call) error {
 		return err
 	}
 	var config docker.ImageConfig
-	if err := c.optional(&config); err != nil {
+	if c.r.ContentLength == 0 {
+		config = committed(config, ct.config)
+	} else if err := c.decode(&config); err != nil {
 		return err
 	}
 	if err := validRepository(c.param("repo")); err != nil {
@@ -39,7 +41,7 @@ func imageCommit(c *call) error {
 	}
 	img := &image{
 		parent: ct.image.id, config: committed(config, ct.config), created: time.Now(), author: c.param("author"), comment: c.param("comment"),
-		run: ct.image.run, programs: ct.image.programs, layers: slices.Clone(ct.image.layers), history: slices.Clone(ct.image.history),
+		run: ct.image.run, programs: ct.image.programs, listens: ct.image.listens, layers: slices.Clone(ct.image.layers), history: slices.Clone(ct.image.history),
 	}
 	changed := ct.files.changed()
 	if len(changed) > 0 {

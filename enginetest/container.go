@@ -13,12 +13,14 @@ type containerStore struct {
 	names map[string]*container // without the slash
 	execs map[string]*exec
 	pid   int // of the last process
+	count int // of all that were ever made
 }
 
 // container is a container. The lock of the engine guards it.
 type container struct {
 	id, name string
 	created  time.Time
+	number   int // in the order of creation
 	image    *image
 	imageRef string // as it was asked for
 	config   docker.ContainerConfig

@@ -1,9 +1,11 @@
 package enginetest
 
 import (
+	"encoding/json"
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/cleat-go/docker"
@@ -104,16 +106,20 @@ func containerRestart(c *call) error {
 }
 
 func containerKill(c *call) error {
-	ct, err := c.container()
-	if err != nil {
-		return err
-	}
 	words := "cannot kill container: " + c.vars["id"] + ": "
 	name := "SIGKILL"
 	if text := c.param("signal"); text != "" {
+		var err error
 		if name, err = signalName(text); err != nil {
-			return badRequest("%s%v", words, err)
+			return c.badSignal(words, text)
 		}
+	}
+	ct, err := c.container()
+	if err != nil && c.apiVersion() >= 44 {
+		return notFound("%s%v", words, err)
+	}
+	if err != nil {
+		return err
 	}
 	if !ct.running() {
 		if c.apiVersion() < 44 {
@@ -126,6 +132,18 @@ func containerKill(c *call) error {
 	}
 	c.signalContainer(ct, name)
 	return nil
+}
+
+// badSignal refuses a signal, in the words of the engine's age.
+func (c *call) badSignal(words, text string) error {
+	_, err := strconv.Atoi(text)
+	switch {
+	case c.apiVersion() < 44:
+		return badRequest("Invalid signal: %s", text)
+	case err == nil:
+		return badRequest("%sthe linux daemon does not support signal %s", words, text)
+	}
+	return badRequest("%sinvalid signal: %s", words, text)
 }
 
 func containerPause(c *call) error {
@@ -166,9 +184,9 @@ func containerRename(c *call) error {
 	case asked == ct.name || asked == "/"+ct.name:
 		return badRequest("Renaming a container with the same name as its current name")
 	}
-	name, err := c.newName(asked)
+	name, err := c.newName("/" + strings.TrimPrefix(asked, "/"))
 	if err != nil {
-		return err
+		return errorf(statusOf(err), "Error when allocating new name: %v", err)
 	}
 	old := ct.name
 	delete(c.containers.names, old)
@@ -295,6 +313,9 @@ func containerResize(c *call) error {
 	return c.done(http.StatusOK)
 }
 
+// errorWords is an error within an answer.
+type errorWords struct{ Message string }
+
 // containerWait registers the wait, sends the head, and then waits.
 func containerWait(c *call) error {
 	condition := docker.WaitCondition(c.param("condition"))
@@ -336,12 +357,19 @@ func containerWait(c *call) error {
 		}
 		changed = ct.changed.changed()
 	}
-	code := ct.exitCode
+	code, failure := ct.exitCode, ct.failure
 	c.mu.Unlock()
-	text := `{"StatusCode":` + strconv.Itoa(code) + "}\n"
+	answer := map[string]any{"StatusCode": code}
 	if c.apiVersion() < 42 {
-		text = `{"Error":null,"StatusCode":` + strconv.Itoa(code) + "}\n"
+		answer["Error"] = nil
 	}
-	_, err = w.Write([]byte(text))
+	if failure != "" {
+		answer["Error"] = errorWords{failure}
+	}
+	b, err := json.Marshal(answer)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(append(b, '\n'))
 	return err
 }

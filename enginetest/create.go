@@ -93,6 +93,8 @@ func (e *engine) admit(ct *container, name string) error {
 		return err
 	}
 	ct.streams = newStreamSet(ct.log, ct.config.OpenStdin, ct.config.TTY)
+	e.containers.count++
+	ct.number = e.containers.count
 	e.containers.byID[ct.id], e.containers.names[ct.name] = ct, ct
 	e.emitContainer(ct, "create")
 	return nil
@@ -185,7 +187,7 @@ func mergeImageEnv(image, own []string) []string {
 			merged = append(merged, entry)
 		}
 	}
-	return slices.DeleteFunc(merged, func(entry string) bool { return !strings.Contains(entry, "=") })
+	return merged
 }
 
 // mergeMaps is the first map with what the second sets.

@@ -173,11 +173,11 @@ func parseTime(text string) (time.Time, error) {
 	sec, frac, _ := strings.Cut(text, ".")
 	s, err := strconv.ParseInt(sec, 10, 64)
 	if err != nil {
-		return time.Time{}, badRequest("failed to parse value as time or duration: %q", text)
+		return time.Time{}, err
 	}
 	ns, err := strconv.ParseInt((frac + "000000000")[:9], 10, 64)
 	if err != nil {
-		return time.Time{}, badRequest("failed to parse value as time or duration: %q", text)
+		return time.Time{}, err
 	}
 	if s == 0 && ns == 0 {
 		return time.Time{}, nil

@@ -82,9 +82,11 @@ func events(c *call) error {
 	if !since.IsZero() && !until.IsZero() && until.Before(since) {
 		return badRequest("`since` time (%s) cannot be after `until` time (%s)", c.param("since"), c.param("until"))
 	}
-	f, err := c.filters("config", "container", "daemon", "event", "image", "label", "network", "node", "plugin", "scope", "secret", "service", "type", "volume")
-	if err != nil {
-		return err
+	f := filters{} // events take any filter, and heed those that they know
+	if text := c.param("filters"); text != "" {
+		if f, err = parseFilters(text); err != nil {
+			return err
+		}
 	}
 	c.mu.Lock()
 	next := c.events.first + len(c.events.ring)

@@ -59,7 +59,7 @@ func execCreate(c *call) error {
 	if len(config.Cmd) == 0 {
 		return badRequest("No exec command specified")
 	}
-	if err := c.executable(ct); err != nil {
+	if err := c.executable(ct, c.vars["id"]); err != nil {
 		return err
 	}
 	x := &exec{id: newID(), ct: ct, config: config}
@@ -68,11 +68,11 @@ func execCreate(c *call) error {
 	return c.json(http.StatusCreated, map[string]string{"Id": x.id})
 }
 
-// executable tells whether a container can run an exec.
-func (e *engine) executable(ct *container) error {
+// executable tells whether a container, called ref, can run an exec.
+func (e *engine) executable(ct *container, ref string) error {
 	switch {
 	case ct.state == docker.ContainerPaused:
-		return conflict("Container %s is paused, unpause the container before exec", ct.name)
+		return conflict("Container %s is paused, unpause the container before exec", ref)
 	case ct.state == docker.ContainerRestarting:
 		return conflict("Container %s is restarting, wait until the container is running", ct.id)
 	case !ct.running():
@@ -106,7 +106,7 @@ func execStart(c *call) error {
 	c.mu.Lock()
 	x, err := c.exec()
 	if err == nil {
-		err = c.executable(x.ct)
+		err = c.executable(x.ct, x.ct.id)
 	}
 	if err != nil {
 		c.mu.Unlock()
@@ -162,7 +162,7 @@ func (c *call) startExec(x *exec, set *streamSet, size *[2]uint) (<-chan struct{
 		}
 		return nil, conflict("exec command %s has already run", x.id)
 	}
-	if err := c.executable(x.ct); err != nil {
+	if err := c.executable(x.ct, x.ct.id); err != nil {
 		return nil, err
 	}
 	x.begun = true
@@ -189,6 +189,7 @@ func (c *call) startExec(x *exec, set *streamSet, size *[2]uint) (<-chan struct{
 		tty = docker.TTYSize{Height: size[0], Width: size[1]}
 	}
 	p := c.newProcess(set, tty)
+	p.listens = ct.image.listens
 	x.main, x.running = p, true
 	about := c.process(ct, x.config.Cmd, slices.Concat(ct.config.Env, x.config.Env), ct.config.WorkingDir, ct.config.User, p)
 	about.Exec, about.Privileged = true, about.Privileged || x.config.Privileged

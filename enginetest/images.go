@@ -30,6 +30,8 @@ type Image struct {
 	// before Run. A command that is neither here nor run by Run is not found.
 	Programs map[string]Program
 	Created  time.Time // zero is when the engine was started
+
+	listens bool // its programs take all signals from their start
 }
 
 // imageStore has the images of the engine.
@@ -52,6 +54,7 @@ type image struct {
 	digests  []string // references with a digest, of pulls and pushes
 	run      Program
 	programs map[string]Program
+	listens  bool // the programs take all signals from their start
 }
 
 func (e *engine) initImages() {
@@ -66,7 +69,7 @@ func (e *engine) addImage(name string, declared Image) error {
 	}
 	img := &image{
 		config: declared.Config, layers: []layer{files}, created: declared.Created,
-		run: declared.Run, programs: declared.Programs,
+		run: declared.Run, programs: declared.Programs, listens: declared.listens,
 	}
 	if img.created.IsZero() {
 		img.created = e.began

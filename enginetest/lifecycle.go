@@ -32,6 +32,7 @@ func (e *engine) startContainer(ct *container) error {
 	e.volumesStarted(ct)
 	ct.files.MkdirAll(ct.config.WorkingDir, 0o755) //nolint:errcheck // the program will see
 	p := e.newProcess(ct.streams, ct.tty)
+	p.listens = ct.image.listens
 	ct.main, ct.state, ct.started, ct.exitCode, ct.failure = p, docker.ContainerRunning, time.Now(), 0, ""
 	ct.log.begin()
 	e.emitContainer(ct, "start")

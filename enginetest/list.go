@@ -19,7 +19,7 @@ func (e *engine) newest() []*container {
 	for _, ct := range e.containers.byID {
 		all = append(all, ct)
 	}
-	slices.SortFunc(all, func(a, b *container) int { return cmp.Or(b.created.Compare(a.created), strings.Compare(a.id, b.id)) })
+	slices.SortFunc(all, func(a, b *container) int { return b.number - a.number })
 	return all
 }
 
@@ -68,12 +68,12 @@ func (c *call) containerFilter(f filters) (func(*container) bool, error) {
 	}
 	for _, h := range f["health"] {
 		if !slices.Contains([]string{"starting", "healthy", "unhealthy", "none"}, h) {
-			return nil, badRequest("unrecognised filter value for health: %s", h)
+			return nil, badRequest("invalid filter 'health=%s': invalid value for health (%s): must be one of none, starting, healthy, unhealthy", h, h)
 		}
 	}
 	for _, code := range f["exited"] {
 		if _, err := strconv.Atoi(code); err != nil {
-			return nil, badRequest("invalid filter 'exited=%s'", code)
+			return nil, badRequest("invalid filter 'exited=%s': %v", code, err)
 		}
 	}
 	isTask, err := f.bool("is-task", false)
@@ -95,7 +95,7 @@ func (c *call) containerFilter(f filters) (func(*container) bool, error) {
 		_, task := ct.config.Labels["com.docker.swarm.task.id"]
 		return f.id("id", ct.id) && f.name("name", ct.name) && f.labels(ct.config.Labels) && f.has("status", string(ct.state)) &&
 			(len(f["is-task"]) == 0 || task == isTask) &&
-			(after == nil || ct.created.After(after.created)) && (before == nil || ct.created.Before(before.created)) &&
+			(after == nil || ct.number > after.number) && (before == nil || ct.number < before.number) &&
 			(len(f["exited"]) == 0 || !ct.running() && ct.state != docker.ContainerCreated && f.has("exited", strconv.Itoa(ct.exitCode))) &&
 			f.has("health", string(ct.health.status())) && c.uses(ct, f)
 	}, nil
@@ -162,8 +162,8 @@ func (c *call) summary(ct *container, size bool) docker.ContainerSummary {
 func joined(args []string) string {
 	quoted := make([]string, len(args))
 	for i, arg := range args {
-		if quoted[i] = arg; strings.ContainsAny(arg, " '\"") && i > 0 {
-			quoted[i] = "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
+		if quoted[i] = arg; strings.Contains(arg, " ") && i > 0 {
+			quoted[i] = "'" + arg + "'"
 		}
 	}
 	return strings.Join(quoted, " ")

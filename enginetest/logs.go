@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"io"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -149,7 +150,7 @@ func containerLogs(c *call) error {
 		return err
 	}
 	if driver == "none" {
-		return errorf(500, "configured logging driver does not support reading")
+		return errorf(http.StatusNotImplemented, "configured logging driver does not support reading")
 	}
 	q.framed, q.label = framed, label
 	kind := c.rawType(framed)

@@ -62,7 +62,8 @@ func match(method, path string) (*route, map[string]string) {
 	return nil, nil
 }
 
-// vars compares a path. A {name} stands for one element or more, as images have slashes.
+// vars compares a path. The first variable stands for one element or more, as images
+// have slashes.
 func (r *route) vars(path []string) (map[string]string, bool) {
 	extra := len(path) - len(r.path)
 	if extra < 0 {
@@ -77,10 +78,8 @@ func (r *route) vars(path []string) (map[string]string, bool) {
 			path = path[1:]
 			continue
 		}
-		n := 1
-		if element == "{name}" {
-			n, extra = 1+extra, 0
-		}
+		n := 1 + extra
+		extra = 0
 		if vars == nil {
 			vars = make(map[string]string, 1)
 		}

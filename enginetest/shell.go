@@ -37,7 +37,7 @@ func Busybox() Image {
 		files[dir] = &fstest.MapFile{Mode: 0o755 | 1<<31}
 	}
 	return Image{
-		Config: docker.ImageConfig{Cmd: docker.Command{"sh"}, Env: []string{"PATH=/bin"}}, Files: files, Programs: programs,
+		Config: docker.ImageConfig{Cmd: docker.Command{"sh"}, Env: []string{"PATH=/bin"}}, Files: files, Programs: programs, listens: true,
 	}
 }
 

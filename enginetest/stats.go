@@ -27,7 +27,11 @@ func containerStats(c *call) error {
 	if !stream {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		return c.json(http.StatusOK, c.sample(ct, !c.bool("one-shot")))
+		s := c.sample(ct, !c.bool("one-shot"))
+		if c.bool("one-shot") {
+			s.Name, s.ID = "", "" // as engines do
+		}
+		return c.json(http.StatusOK, s)
 	}
 	w, err := c.stream("application/json")
 	if err != nil {
