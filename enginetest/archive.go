@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"maps"
@@ -203,7 +204,7 @@ func archivePut(c *call) error {
 	switch {
 	case err != nil:
 		return c.noFile(name)
-	case !n.mode.IsDir() && c.apiVersion() < 42:
+	case !n.mode.IsDir() && c.apiVersion() < 48:
 		return errorf(http.StatusInternalServerError, "extraction point is not a directory")
 	case !n.mode.IsDir():
 		return badRequest("extraction point is not a directory")
@@ -215,13 +216,33 @@ func archivePut(c *call) error {
 		return errorf(http.StatusInternalServerError, "%v", err)
 	}
 	if err := ct.files.unpack(at, files, c.bool("noOverwriteDirNonDir")); err != nil {
-		return err
+		return c.notUnpacked(err)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.emitContainer(ct, "extract-to-dir")
 	c.status = http.StatusOK
 	return nil
+}
+
+// overwriteError refuses to put a file in the place of a folder, or the other way round.
+type overwriteError struct{ is, name, other, at string }
+
+func (e *overwriteError) Error() string {
+	return fmt.Sprintf("cannot overwrite %s %q with %s %q", e.is, e.name, e.other, "/"+e.at)
+}
+
+// notUnpacked has the words of the engine's age.
+func (c *call) notUnpacked(err error) error {
+	var refused *overwriteError
+	if !errors.As(err, &refused) || c.apiVersion() >= 48 {
+		return err
+	}
+	refused.name = path.Join("/", refused.at, refused.name)
+	if c.apiVersion() < 42 {
+		return fmt.Errorf("Error processing tar file(exit status 1): %w", err) //nolint:staticcheck // the engine's words
+	}
+	return err
 }
 
 // unpack puts files into a folder.
@@ -238,7 +259,7 @@ func (f *Files) unpack(at string, files layer, keepKinds bool) error {
 				if n.mode.IsDir() {
 					slices.Reverse(kinds)
 				}
-				return errorf(http.StatusInternalServerError, "cannot overwrite %s %q with %s %q", kinds[1], name, kinds[0], "/"+at)
+				return &overwriteError{kinds[1], name, kinds[0], at}
 			}
 			f.put(to, nil)
 		}

@@ -269,6 +269,7 @@ var lifeBehaviours = []behaviour{
 			require.NoError(b, err)
 			return ct.State.Status == docker.ContainerExited
 		})
+		b.note("stopped")
 	}},
 	{"health", 0, func(b *trial) {
 		id := b.createWith("a", func(o *docker.ContainerCreateOptions) {

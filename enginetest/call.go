@@ -76,10 +76,19 @@ func (c *call) filters(known ...string) (filters, error) {
 	}
 	for key := range f {
 		if !slices.Contains(known, key) {
-			return nil, badRequest("invalid filter '%s'", key)
+			return nil, c.badFilter("'%s'", key)
 		}
 	}
 	return f, nil
+}
+
+// badFilter refuses a filter, in the words of the engine's age.
+func (c *call) badFilter(format string, args ...any) error {
+	words := "invalid filter "
+	if c.apiVersion() < 42 {
+		words = "Invalid filter "
+	}
+	return badRequest(words+format, args...)
 }
 
 // decode reads the body, which has to be JSON, into v.

@@ -20,10 +20,11 @@ func imageCommit(c *call) error {
 		return err
 	}
 	var config docker.ImageConfig
-	if c.r.ContentLength == 0 {
-		config = committed(config, ct.config)
-	} else if err := c.decode(&config); err != nil {
+	if err := c.optional(&config); err != nil {
 		return err
+	}
+	if b, err := json.Marshal(config); err == nil && string(b) == "{}" {
+		config = committed(config, ct.config)
 	}
 	if err := validRepository(c.param("repo")); err != nil {
 		return err

@@ -114,17 +114,14 @@ func containerKill(c *call) error {
 			return c.badSignal(words, text)
 		}
 	}
+	if c.apiVersion() < 44 {
+		words = "C" + words[1:]
+	}
 	ct, err := c.container()
-	if err != nil && c.apiVersion() >= 44 {
+	if err != nil {
 		return notFound("%s%v", words, err)
 	}
-	if err != nil {
-		return err
-	}
 	if !ct.running() {
-		if c.apiVersion() < 44 {
-			words = "C" + words[1:]
-		}
 		return conflict("%s%s", words, c.notRunningText(ct))
 	}
 	if ct.config.StopSignal == "" || name == ct.stopSignal() || name == "SIGKILL" {
@@ -136,8 +133,10 @@ func containerKill(c *call) error {
 
 // badSignal refuses a signal, in the words of the engine's age.
 func (c *call) badSignal(words, text string) error {
-	_, err := strconv.Atoi(text)
+	n, err := strconv.Atoi(text)
 	switch {
+	case c.apiVersion() < 44 && err == nil:
+		return errorf(http.StatusInternalServerError, "C%sThe linux daemon does not support signal %d", words[1:], uint64(n)) //nolint:gosec // as engines do
 	case c.apiVersion() < 44:
 		return badRequest("Invalid signal: %s", text)
 	case err == nil:

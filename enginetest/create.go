@@ -135,7 +135,9 @@ func (ct *container) setDefaults(version int) {
 			h.NetworkMode = "bridge"
 		}
 	}
-	h.RestartPolicy.Name = cmp.Or(h.RestartPolicy.Name, docker.RestartNo)
+	if version >= 42 {
+		h.RestartPolicy.Name = cmp.Or(h.RestartPolicy.Name, docker.RestartNo)
+	}
 	h.LogConfig.Type = cmp.Or(h.LogConfig.Type, "json-file")
 	h.IpcMode, h.Runtime = cmp.Or(h.IpcMode, "private"), cmp.Or(h.Runtime, "runc")
 	h.ShmSize = cmp.Or(h.ShmSize, 64<<20)

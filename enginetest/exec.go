@@ -157,7 +157,7 @@ func execStart(c *call) error {
 // startExec starts the process. Without streams it has none.
 func (c *call) startExec(x *exec, set *streamSet, size *[2]uint) (<-chan struct{}, error) {
 	if x.begun {
-		if c.apiVersion() < 42 {
+		if c.apiVersion() < 48 {
 			return nil, conflict("Error: Exec command %s has already run", x.id)
 		}
 		return nil, conflict("exec command %s has already run", x.id)
@@ -171,12 +171,11 @@ func (c *call) startExec(x *exec, set *streamSet, size *[2]uint) (<-chan struct{
 	program, err := ct.program(x.config.Cmd)
 	if err != nil {
 		code := int64(127)
-		if c.apiVersion() < 42 {
+		if c.apiVersion() < 48 {
 			code = 126
 		}
 		x.exitCode = &code
-		return nil, badRequest("OCI runtime exec failed: exec failed: unable to start container process: exec: %q: "+
-			"executable file not found in $PATH: unknown", x.config.Cmd[0])
+		return nil, badRequest("OCI runtime exec failed: exec failed: %v", err)
 	}
 	if set == nil {
 		set = newStreamSet(nil, false, x.config.TTY)

@@ -27,7 +27,11 @@ func (e *engine) startContainer(ct *container) error {
 	}
 	program, err := ct.program(ct.args())
 	if err != nil {
-		return e.notStarted(ct, 127, err)
+		words := "failed to create shim task: OCI runtime create failed: runc create failed: " + err.Error()
+		if e.apiVersion() >= 42 {
+			words = "failed to create task for container: " + words
+		}
+		return e.notStarted(ct, 127, badRequest("%s", words))
 	}
 	e.volumesStarted(ct)
 	ct.files.MkdirAll(ct.config.WorkingDir, 0o755) //nolint:errcheck // the program will see
@@ -71,8 +75,7 @@ func (ct *container) program(args []string) (Program, error) {
 	if ct.image.run != nil {
 		return ct.image.run, nil
 	}
-	return nil, badRequest("failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: "+
-		"unable to start container process: exec: %q: executable file not found in $PATH: unknown", args[0])
+	return nil, badRequest("unable to start container process: exec: %q: executable file not found in $PATH: unknown", args[0])
 }
 
 // newProcess makes a process that does not run yet.
@@ -291,7 +294,11 @@ func (e *engine) notRemovable(ct *container, ref string) error {
 		return conflict("You cannot remove a paused container %s. Unpause and then stop the container before attempting removal or force remove", ct.id)
 	case e.apiVersion() < 44:
 		return conflict("You cannot remove a running container %s. Stop the container before attempting removal or force remove", ct.id)
-	case paused:
+	}
+	if e.apiVersion() < 48 {
+		ref = "/" + ct.name
+	}
+	if paused {
 		return conflict("cannot remove container %q: container is paused and must be unpaused first", ref)
 	}
 	return conflict("cannot remove container %q: container is running: stop the container before removing or force remove", ref)

@@ -61,35 +61,20 @@ var statuses = []string{"created", "running", "paused", "restarting", "removing"
 
 // containerFilter makes a test of the filters.
 func (c *call) containerFilter(f filters) (func(*container) bool, error) {
-	for _, status := range f["status"] {
-		if !slices.Contains(statuses, status) {
-			return nil, badRequest("invalid filter 'status=%s': invalid value for state (%s): must be one of %s", status, status, strings.Join(statuses, ", "))
-		}
-	}
-	for _, h := range f["health"] {
-		if !slices.Contains([]string{"starting", "healthy", "unhealthy", "none"}, h) {
-			return nil, badRequest("invalid filter 'health=%s': invalid value for health (%s): must be one of none, starting, healthy, unhealthy", h, h)
-		}
-	}
-	for _, code := range f["exited"] {
-		if _, err := strconv.Atoi(code); err != nil {
-			return nil, badRequest("invalid filter 'exited=%s': %v", code, err)
-		}
+	if err := c.validStates(f); err != nil {
+		return nil, err
 	}
 	isTask, err := f.bool("is-task", false)
 	if err != nil {
+		return nil, c.badFilter("'is-task=%v'", f["is-task"])
+	}
+	after, err := c.neighbour(f["since"])
+	if err != nil {
 		return nil, err
 	}
-	var after, before *container
-	for _, ref := range f["since"] {
-		if after, err = c.findContainer(ref); err != nil {
-			return nil, err
-		}
-	}
-	for _, ref := range f["before"] {
-		if before, err = c.findContainer(ref); err != nil {
-			return nil, err
-		}
+	before, err := c.neighbour(f["before"])
+	if err != nil {
+		return nil, err
 	}
 	return func(ct *container) bool {
 		_, task := ct.config.Labels["com.docker.swarm.task.id"]
@@ -99,6 +84,51 @@ func (c *call) containerFilter(f filters) (func(*container) bool, error) {
 			(len(f["exited"]) == 0 || !ct.running() && ct.state != docker.ContainerCreated && f.has("exited", strconv.Itoa(ct.exitCode))) &&
 			f.has("health", string(ct.health.status())) && c.uses(ct, f)
 	}, nil
+}
+
+// validStates looks at the filters whose values are few.
+func (c *call) validStates(f filters) error {
+	long := c.apiVersion() >= 48 // engines that say what would be right
+	for _, status := range f["status"] {
+		switch ok := slices.Contains(statuses, status); {
+		case !ok && long:
+			return c.badFilter("'status=%s': invalid value for state (%s): must be one of %s", status, status, strings.Join(statuses, ", "))
+		case !ok:
+			return c.badFilter("'status=%s'", status)
+		}
+	}
+	for _, h := range f["health"] {
+		switch ok := slices.Contains([]string{"starting", "healthy", "unhealthy", "none"}, h); {
+		case !ok && long:
+			return c.badFilter("'health=%s': invalid value for health (%s): must be one of none, starting, healthy, unhealthy", h, h)
+		case !ok && c.apiVersion() < 42:
+			return badRequest("Unrecognised filter value for health: %s", h)
+		case !ok:
+			return badRequest("unrecognized filter value for health: %s", h)
+		}
+	}
+	for _, code := range f["exited"] {
+		_, err := strconv.Atoi(code)
+		switch {
+		case err != nil && c.apiVersion() < 42:
+			return err
+		case err != nil:
+			return c.badFilter("'exited=%s': %v", code, err)
+		}
+	}
+	return nil
+}
+
+// neighbour is the container of the filters since and before, nil without one.
+func (c *call) neighbour(refs []string) (*container, error) {
+	if len(refs) == 0 {
+		return nil, nil
+	}
+	ct, err := c.findContainer(refs[0])
+	if err != nil && c.apiVersion() < 42 {
+		return nil, errorf(http.StatusInternalServerError, "no such container %s", refs[0])
+	}
+	return ct, err
 }
 
 // uses tests what a container is made of.

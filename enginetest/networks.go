@@ -25,7 +25,7 @@ func (e *engine) leaveNetworks(ct *container) {}
 
 // networkSettings is what an inspect tells of a container's networks.
 func (e *engine) networkSettings(ct *container) docker.NetworkSettings {
-	return docker.NetworkSettings{Ports: docker.PortMap{}, Networks: map[string]docker.EndpointSettings{}}
+	return docker.NetworkSettings{Ports: docker.PortMap{}, Networks: map[string]docker.EndpointSettings{ct.host.NetworkMode: {}}}
 }
 
 // networkNames are the networks of a container, for the filter of lists.

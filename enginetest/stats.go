@@ -28,7 +28,7 @@ func containerStats(c *call) error {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		s := c.sample(ct, !c.bool("one-shot"))
-		if c.bool("one-shot") {
+		if c.bool("one-shot") && c.apiVersion() >= 42 {
 			s.Name, s.ID = "", "" // as engines do
 		}
 		return c.json(http.StatusOK, s)
