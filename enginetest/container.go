@@ -26,11 +26,15 @@ type container struct {
 	config   docker.ContainerConfig
 	host     docker.HostConfig
 	networks *docker.NetworkingConfig
-	mounts   []docker.MountPoint
-	files    *Files
-	log      *containerLog
-	streams  *streamSet // of its main process
-	tty      docker.TTYSize
+
+	endpoints map[string]*endpoint // by the network's name or ID
+	published docker.PortMap       // while it runs
+
+	mounts  []docker.MountPoint
+	files   *Files
+	log     *containerLog
+	streams *streamSet // of its main process
+	tty     docker.TTYSize
 
 	state    docker.ContainerStatus
 	main     *process // nil unless it runs

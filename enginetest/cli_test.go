@@ -1,0 +1,178 @@
+package enginetest_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cleat-go/docker/enginetest"
+)
+
+// step is a command line for the docker command, what it prints and its exit code.
+type step struct {
+	line string // words with spaces between, '…' around those with spaces
+	in   string
+	out  string // a regular expression that the standard output matches
+	err  string // one that the error output matches; not looked at where it is empty
+	code int
+}
+
+// cliScripts are run one after the other, each on an engine of its own.
+var cliScripts = map[string][]step{"containers": cliContainers}
+
+var cliContainers = []step{
+	{line: "version --format {{.Server.APIVersion}}", out: `^1\.\d\d\n$`},
+	{line: "info --format {{.ContainersRunning}}", out: `^0\n$`},
+	{line: "ps", out: `^CONTAINER ID .*NAMES\n$`},
+	{line: "run --rm busybox echo hello", out: `^hello\n$`},
+	{line: "run --rm busybox sh -c 'exit 3'", code: 3},
+	{line: "run --rm busybox no-such-program", err: `executable file not found`, code: 127},
+	{line: "run --rm -i busybox cat", in: "from stdin\n", out: `^from stdin\n$`},
+	{line: "run --rm -e A=1 -w /tmp busybox sh -c 'echo $A; pwd'", out: `^1\n/tmp\n$`},
+	{line: "run --rm -t busybox sh -c 'echo out; echo err >&2'", out: `^out\r\nerr\r\n$`},
+	{line: "run --rm --entrypoint echo busybox entry", out: `^entry\n$`},
+	{line: "run -d --name web --label app=web busybox sh -c 'trap \"exit 0\" TERM; echo started; while true; do sleep 0.02; done'", out: `^[0-9a-f]{64}\n$`},
+	{line: "run --name web busybox true", err: `is already in use`, code: 125},
+	{line: "run --rm no-such-image true", err: `.`, code: 125},
+	{line: "ps --format {{.Names}}:{{.State}}", out: `^web:running\n$`},
+	{line: "ps -q --filter label=app=web", out: `^[0-9a-f]{12}\n$`},
+	{line: "ps -q --filter label=app=other", out: `^$`},
+	{line: "container ls --all --format {{.Status}}", out: `^Up `},
+	{line: "inspect web --format {{.State.Status}}", out: `^running\n$`},
+	{line: "inspect web --format {{.Config.Image}}", out: `^busybox\n$`},
+	{line: "inspect no-such-one", out: `^\[\]\n$`, err: `No such object`, code: 1},
+	{line: "exec web echo inside", out: `^inside\n$`},
+	{line: "exec -i web cat", in: "input\n", out: `^input\n$`},
+	{line: "exec -e B=2 -w /tmp web sh -c 'echo $B; pwd; exit 4'", out: `^2\n/tmp\n$`, code: 4},
+	{line: "exec web no-such-program", out: `executable file not found`, code: 127},
+	{line: "exec -t web sh -c 'test -t 1 && echo terminal'", out: `^terminal\r\n$`},
+	{line: "exec -d web touch /tmp/detached"},
+	{line: "exec no-such-one true", err: `No such container`, code: 1},
+	{line: "logs web", out: `^started\n$`},
+	{line: "logs --tail 1 -t web", out: `^\d{4}-\d\d-\d\dT.*Z started\n$`},
+	{line: "logs --since 1h web", out: `^started\n$`},
+	{line: "top web", out: `PID.*\n.*sh -c`},
+	{line: "stats --no-stream --format {{.Name}} web", out: `^web\n$`},
+	{line: "pause web", out: `^web\n$`},
+	{line: "ps --format {{.Status}}", out: `\(Paused\)`},
+	{line: "exec web true", err: `is paused`, code: 1},
+	{line: "unpause web", out: `^web\n$`},
+	{line: "rename web site"},
+	{line: "update --restart on-failure:3 site", out: `^site\n$`},
+	{line: "inspect site --format {{.HostConfig.RestartPolicy.Name}}", out: `^on-failure\n$`},
+	{line: "cp {{dir}}/file site:/tmp/copied"},
+	{line: "exec site cat /tmp/copied", out: `^content\n$`},
+	{line: "cp site:/tmp/copied {{dir}}/back"},
+	{line: "cp site:/tmp/nope {{dir}}/nope", err: `Could not find the file`, code: 1},
+	{line: "cp site:/tmp/copied -", out: `copied`},
+	{line: "diff site", out: `(?m)^A /tmp/copied$`},
+	{line: "export -o {{dir}}/site.tar site"},
+	{line: "port site", out: `^$`},
+	{line: "restart -t 1 site", out: `^site\n$`},
+	{line: "kill -s HUP site", out: `^site\n$`},
+	{line: "stop site", out: `^site\n$`},
+	{line: "wait site", out: `^0\n$`},
+	{line: "ps -a --filter status=exited --format {{.Names}}", out: `^site\n$`},
+	{line: "start -a site --sig-proxy=false", code: -1}, // is ended by the next step of the test
+	{line: "commit -a me -m words site site:kept", out: `^sha256:[0-9a-f]{64}\n$`},
+	{line: "images --format {{.Repository}}:{{.Tag}} site", out: `^site:kept\n$`},
+	{line: "run --rm site:kept cat /tmp/copied", out: `^content\n$`},
+	{line: "create --name made -it busybox sh", out: `^[0-9a-f]{64}\n$`},
+	{line: "start made", out: `^made\n$`},
+	{line: "exec made sh -c 'kill -9 1; echo alive'", out: `^alive\n$`},
+	{line: "rm made", err: `container is running`, code: 1},
+	{line: "rm -f made", out: `^made\n$`},
+	{line: "run --name first busybox true"},
+	{line: "run --name second busybox false", code: 1},
+	{line: "inspect second --format {{.State.ExitCode}}", out: `^1\n$`},
+	{line: "rm first", out: `^first\n$`},
+	{line: "container prune -f", out: `(?s)Deleted Containers:.*Total reclaimed space`},
+	{line: "events --since 10m --until 0s --filter event=rename --format {{.Action}}", out: `^rename\n$`},
+	{line: "run -d --name quick --restart always busybox true", out: `^[0-9a-f]{64}\n$`},
+	{line: "rm -f quick", out: `^quick\n$`},
+	{line: "run --rm --health-cmd true --health-interval 1s busybox true"},
+	{line: "system info --format {{.ServerVersion}}", out: `^\d+\.`},
+}
+
+func TestCommandLine(t *testing.T) {
+	program, err := exec.LookPath("docker")
+	if err != nil {
+		t.Skip("there is no docker command")
+	}
+	for name, steps := range cliScripts {
+		t.Run(name, func(t *testing.T) {
+			s := enginetest.NewServer(t, enginetest.WithUnix(""), enginetest.WithImage("busybox", enginetest.Busybox()))
+			dir := t.TempDir()
+			require.NoError(t, os.WriteFile(filepath.Join(dir, "file"), []byte("content\n"), 0o644))
+			for _, st := range steps {
+				st.run(t, program, s, dir)
+			}
+			t.Logf("%d commands", len(steps))
+		})
+	}
+}
+
+// run runs a step.
+func (st *step) run(t *testing.T, program string, s *enginetest.Server, dir string) {
+	t.Helper()
+	limit := 20 * time.Second
+	if st.code < 0 {
+		limit = 300 * time.Millisecond
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, program, words(strings.ReplaceAll(st.line, "{{dir}}", dir))...)
+	cmd.Env = append(os.Environ(), "DOCKER_HOST="+s.Host(), "DOCKER_CONFIG="+dir, "DOCKER_BUILDKIT=0", "DOCKER_TLS_VERIFY=", "DOCKER_CONTEXT=")
+	cmd.Stdin, cmd.Dir = strings.NewReader(st.in), dir
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err := cmd.Run()
+	if st.code < 0 {
+		require.Error(t, ctx.Err(), "docker %s ended", st.line)
+		return
+	}
+	require.NoError(t, ctx.Err(), "docker %s", st.line)
+	code := 0
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		code, err = exit.ExitCode(), nil
+	}
+	require.NoError(t, err)
+	told := "docker " + st.line + "\n" + out.String() + errs.String()
+	require.Equal(t, st.code, code, told)
+	require.Regexp(t, regexp.MustCompile(st.out), out.String(), told)
+	if st.err != "" {
+		require.Regexp(t, regexp.MustCompile(st.err), errs.String(), told)
+	}
+}
+
+// words takes a line apart; within quotation marks spaces stay.
+func words(line string) []string {
+	var all []string
+	var word strings.Builder
+	quote := false
+	for _, r := range line + " " {
+		switch {
+		case r == '\'':
+			quote = !quote
+		case r == ' ' && !quote:
+			if word.Len() > 0 {
+				all = append(all, word.String())
+			}
+			word.Reset()
+		default:
+			word.WriteRune(r)
+		}
+	}
+	return slices.Clip(all)
+}
