@@ -32,10 +32,7 @@ type engine struct {
 	containers containerStore
 	networks   networkStore
 	volumes    volumeStore
-	cluster    cluster
-	plugins    pluginStore
 	registry   registry
-	builder    builder
 }
 
 func newEngine(set *settings) (*engine, error) {
@@ -46,8 +43,6 @@ func newEngine(set *settings) (*engine, error) {
 	e.initContainers()
 	e.initNetworks()
 	e.initVolumes()
-	e.initCluster()
-	e.initPlugins()
 	e.initRegistry(set)
 	for _, named := range set.images {
 		if err := e.addImage(named.name, named.image); err != nil {

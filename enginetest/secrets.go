@@ -1,3 +1,0 @@
-package enginetest
-
-var secretRoutes = table{}
