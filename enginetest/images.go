@@ -14,11 +14,6 @@ import (
 	"github.com/cleat-go/docker"
 )
 
-var imageRoutes = table{
-	"GET /images/json":        plainHandler(imageList),
-	"GET /images/{name}/json": plainHandler(imageInspect),
-}
-
 // Image is an image that the test declares. Zero has no files and no command.
 type Image struct {
 	Config docker.ImageConfig
@@ -38,6 +33,8 @@ type Image struct {
 type imageStore struct {
 	byID map[string]*image
 	tags map[string]string // ID by reference, as "busybox:latest"
+
+	known map[string]*image // all that there ever was, by ID
 }
 
 // image is an image that the engine has.
@@ -58,18 +55,23 @@ type image struct {
 }
 
 func (e *engine) initImages() {
-	e.images = imageStore{byID: make(map[string]*image), tags: make(map[string]string)}
+	e.images = imageStore{byID: make(map[string]*image), tags: make(map[string]string), known: make(map[string]*image)}
+}
+
+// declaredImage makes an image of a declaration. It has no ID yet.
+func declaredImage(declared Image) (*image, error) {
+	files, err := layerOf(declared.Files)
+	return &image{
+		config: declared.Config, layers: []layer{files}, created: declared.Created,
+		run: declared.Run, programs: declared.Programs, listens: declared.listens,
+	}, err
 }
 
 // addImage makes an image of a declaration and names it.
 func (e *engine) addImage(name string, declared Image) error {
-	files, err := layerOf(declared.Files)
+	img, err := declaredImage(declared)
 	if err != nil {
 		return fmt.Errorf("enginetest: the files of the image %s: %w", name, err)
-	}
-	img := &image{
-		config: declared.Config, layers: []layer{files}, created: declared.Created,
-		run: declared.Run, programs: declared.Programs, listens: declared.listens,
 	}
 	if img.created.IsZero() {
 		img.created = e.began
@@ -88,7 +90,21 @@ func (e *engine) storeImage(img *image) {
 	if len(img.history) == 0 {
 		img.history = []docker.ImageHistoryItem{{CreatedBy: "enginetest", Size: img.size()}}
 	}
+	if img.run == nil && img.programs == nil {
+		e.programsOf(img)
+	}
+	e.images.known[img.id] = img
 	e.images.byID[img.id] = img
+}
+
+// programsOf finds the programs of an image that came from an archive: those of the image
+// that it once was, or a shell's where its files have one.
+func (e *engine) programsOf(img *image) {
+	if known := e.images.known[img.id]; known != nil {
+		img.run, img.programs, img.listens = known.run, known.programs, known.listens
+	} else if below(img.layers, "bin/sh") != nil {
+		img.programs, img.listens = busyboxPrograms(), true
+	}
 }
 
 // digest is made of what an image holds.
@@ -170,24 +186,6 @@ func (e *engine) tagsOf(id string) []string {
 	}
 	slices.Sort(tags)
 	return tags
-}
-
-func imageList(c *call) error {
-	f, err := c.filters("before", "dangling", "label", "reference", "since", "until")
-	if err != nil {
-		return err
-	}
-	list := make([]docker.ImageSummary, 0, len(c.images.byID))
-	for _, img := range c.images.byID {
-		if !f.labels(img.config.Labels) {
-			continue
-		}
-		list = append(list, docker.ImageSummary{
-			ID: img.id, ParentID: img.parent, RepoTags: c.tagsOf(img.id), RepoDigests: slices.Clone(img.digests),
-			Created: docker.UnixTime{Time: img.created}, Size: img.size(), SharedSize: -1, Labels: img.config.Labels, Containers: -1,
-		})
-	}
-	return c.json(200, list)
 }
 
 func imageInspect(c *call) error {

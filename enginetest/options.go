@@ -18,6 +18,8 @@ type settings struct {
 	network, address    string
 	version, minVersion int
 	images              []namedImage
+	registries          []namedRegistry
+	pushed              []pushedImage
 }
 
 // WithUnix lets the engine listen on a socket, so that any client can reach it, the

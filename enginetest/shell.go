@@ -22,13 +22,10 @@ import (
 // and read. It has no case and no job control. As in a container, the main process
 // heeds a signal only if it traps it, unless the container has an init.
 func Busybox() Image {
-	programs := map[string]Program{"sh": Shell, "ash": Shell, "busybox": busybox}
+	programs := busyboxPrograms()
 	files := fstest.MapFS{
 		"etc/passwd": {Data: []byte("root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n"), Mode: 0o644},
 		"etc/group":  {Data: []byte("root:x:0:\nnobody:x:65534:\n"), Mode: 0o644},
-	}
-	for name := range applets {
-		programs[name] = busybox
 	}
 	for name := range programs {
 		files["bin/"+name] = &fstest.MapFile{Data: []byte("#!enginetest\n"), Mode: 0o755}
@@ -39,6 +36,14 @@ func Busybox() Image {
 	return Image{
 		Config: docker.ImageConfig{Cmd: docker.Command{"sh"}, Env: []string{"PATH=/bin"}}, Files: files, Programs: programs, listens: true,
 	}
+}
+
+func busyboxPrograms() map[string]Program {
+	programs := map[string]Program{"sh": Shell, "ash": Shell, "busybox": busybox}
+	for name := range applets {
+		programs[name] = busybox
+	}
+	return programs
 }
 
 // busybox is a program that is one of the applets.
