@@ -193,6 +193,15 @@ func imageInspect(c *call) error {
 	if err != nil {
 		return err
 	}
+	if platform := c.param("platform"); c.since(49) && platform != "" {
+		var want docker.Platform
+		if err := json.Unmarshal([]byte(platform), &want); err != nil || want.OS == "" || want.Architecture == "" {
+			return badRequest("invalid platform: %s", platform)
+		}
+		if want.OS != "linux" || want.Architecture != "amd64" {
+			return notFound("image with reference %s was found but does not provide the specified platform (%s/%s)", c.vars["name"], want.OS, want.Architecture)
+		}
+	}
 	return c.json(200, docker.Image{
 		ID: img.id, RepoTags: c.tagsOf(img.id), RepoDigests: slices.Clone(img.digests), Parent: img.parent,
 		Comment: img.comment, Created: docker.Timestamp{Time: img.created}, Author: img.author, Config: img.config,
