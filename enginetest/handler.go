@@ -115,6 +115,7 @@ func (c *call) serve() {
 	case streamHandler:
 		c.status = http.StatusOK
 		err = h(c)
+		c.cutIfDown()
 	default:
 		err = notImplemented("%s is not implemented", c.route.operation)
 	}
@@ -125,6 +126,17 @@ func (c *call) serve() {
 		c.send(c.status, c.answer)
 	}
 	c.finish()
+}
+
+// cutIfDown cuts the stream of an engine that goes: what has no end must not seem to have one.
+func (c *call) cutIfDown() {
+	select {
+	case <-c.life.down:
+		if !c.hijacked {
+			panic(http.ErrAbortHandler)
+		}
+	default:
+	}
 }
 
 // locked runs a handler with the lock of the engine.
