@@ -34,9 +34,15 @@ var eventBehaviours = []behaviour{
 		require.NoError(b, b.ContainerRemove(b.ctx, id, nil))
 		mark := markKey + "=" + b.mark
 		for _, f := range []docker.Filters{
-			{"container": {id}}, {"container": {"a-" + b.mark}}, {"container": {id}, "event": {"start"}}, {"label": {mark}},
-			{"label": {mark}, "type": {"image"}}, {"label": {mark}, "event": {"die", "destroy"}}, {"label": {mark}, "image": {"busybox:local"}},
-			{"label": {mark}, "scope": {"swarm"}}, {"label": {mark}, "image": {"busybox"}},
+			{"container": {id}},
+			{"container": {"a-" + b.mark}},
+			{"container": {id}, "event": {"start"}},
+			{"label": {mark}},
+			{"label": {mark}, "type": {"image"}},
+			{"label": {mark}, "event": {"die", "destroy"}},
+			{"label": {mark}, "image": {"busybox:local"}},
+			{"label": {mark}, "scope": {"swarm"}},
+			{"label": {mark}, "image": {"busybox"}},
 		} {
 			b.eventsOf(f)
 		}

@@ -212,8 +212,8 @@ var streamBehaviours = []behaviour{
 	}},
 	{"the environment of a process", 0, func(b *trial) {
 		id := b.createWith("a", func(o *docker.ContainerCreateOptions) {
-			o.Config.Env, o.Config.Hostname, o.Config.WorkingDir = []string{"A=1"}, "host", "/work/deep"
-		}, "sh", "-c", "echo $A $HOSTNAME $HOME $PATH; hostname; pwd; ls -d /work/deep")
+			o.Config.Env, o.Config.Hostname, o.Config.WorkingDir = []string{"A=1"}, "host", "/srv/deep"
+		}, "sh", "-c", "echo $A $HOSTNAME $HOME $PATH; hostname; pwd; ls -d /srv/deep")
 		b.start(id)
 		b.wait(id)
 		b.logs(id, nil)

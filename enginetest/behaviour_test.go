@@ -241,9 +241,15 @@ var kinds = []struct {
 	err  error
 	name string
 }{
-	{errdefs.ErrInvalidArgument, "invalid argument"}, {errdefs.ErrNotFound, "not found"}, {errdefs.ErrConflict, "conflict"},
-	{errdefs.ErrInternal, "internal"}, {errdefs.ErrNotImplemented, "not implemented"}, {errdefs.ErrUnavailable, "unavailable"},
-	{errdefs.ErrPermissionDenied, "permission denied"}, {errdefs.ErrUnauthenticated, "unauthenticated"}, {errdefs.ErrNotModified, "not modified"},
+	{errdefs.ErrInvalidArgument, "invalid argument"},
+	{errdefs.ErrNotFound, "not found"},
+	{errdefs.ErrConflict, "conflict"},
+	{errdefs.ErrInternal, "internal"},
+	{errdefs.ErrNotImplemented, "not implemented"},
+	{errdefs.ErrUnavailable, "unavailable"},
+	{errdefs.ErrPermissionDenied, "permission denied"},
+	{errdefs.ErrUnauthenticated, "unauthenticated"},
+	{errdefs.ErrNotModified, "not modified"},
 }
 
 // err notes what came of a call: its status, kind and words.

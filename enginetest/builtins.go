@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 // builtins are the commands that change the shell.
@@ -46,7 +47,7 @@ func shCd(sh *shell, args []string, io stdio) int {
 	}
 	at, n, err := sh.p.Files.get(sh.path(to))
 	if err == nil && !n.mode.IsDir() {
-		err = errors.New("Not a directory")
+		err = syscall.ENOTDIR
 	}
 	if err != nil {
 		return sh.fail(io, 2, "cd: can't cd to %s: %s", to, reason(err))

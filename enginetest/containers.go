@@ -77,13 +77,13 @@ func containerStop(c *call) error {
 
 func (c *call) stopping() (ct *container, signal string, limit *time.Duration, err error) {
 	if ct, err = c.container(); err != nil {
-		return
+		return ct, signal, limit, err
 	}
 	if signal, err = c.stopSignal(); err != nil {
-		return
+		return ct, signal, limit, err
 	}
 	limit, err = c.stopTime()
-	return
+	return ct, signal, limit, err
 }
 
 func containerRestart(c *call) error {

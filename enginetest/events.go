@@ -105,12 +105,7 @@ func events(c *call) error {
 		over = timer.C
 	}
 	for {
-		c.mu.Lock()
-		log := &c.events
-		batch := slices.Clone(log.ring[max(next-log.first, 0):])
-		next = log.first + len(log.ring)
-		changed := log.changed.changed()
-		c.mu.Unlock()
+		batch, changed := c.eventsFrom(&next)
 		for i := range batch {
 			ev := &batch[i]
 			if !since.IsZero() && ev.Time.Before(since) || !until.IsZero() && ev.Time.After(until) || !f.event(ev) {
@@ -130,6 +125,17 @@ func events(c *call) error {
 			return nil
 		}
 	}
+}
+
+// eventsFrom are the events from a number on, which moves past them, and what tells of
+// more. It takes the lock.
+func (e *engine) eventsFrom(next *int) ([]docker.Event, <-chan struct{}) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	log := &e.events
+	batch := slices.Clone(log.ring[min(max(*next-log.first, 0), len(log.ring)):])
+	*next = log.first + len(log.ring)
+	return batch, log.changed.changed()
 }
 
 // eventStream begins the answer in the form that the client asked for.

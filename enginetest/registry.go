@@ -200,7 +200,8 @@ func imagePush(c *call) error {
 		id, size := short(digest), max(img.layers[i].size(), 1)
 		for _, m := range []message{
 			{Status: "Preparing", ID: id, ProgressDetail: &messageDetail{}},
-			{Status: "Pushing", ID: id, ProgressDetail: &messageDetail{Current: size, Total: size}}, {Status: "Pushed", ID: id, ProgressDetail: &messageDetail{}},
+			{Status: "Pushing", ID: id, ProgressDetail: &messageDetail{Current: size, Total: size}},
+			{Status: "Pushed", ID: id, ProgressDetail: &messageDetail{}},
 		} {
 			if err := p.send(m); err != nil {
 				return err

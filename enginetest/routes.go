@@ -24,7 +24,7 @@ type table map[string]any
 var routes = newRoutes(
 	systemRoutes, eventRoutes, containerRoutes, streamRoutes, archiveRoutes, execRoutes, commitRoutes,
 	imageRoutes, registryRoutes, buildRoutes, networkRoutes, volumeRoutes, pluginRoutes,
-	swarmRoutes,
+	swarmRoutes, diskRoutes,
 )
 
 func newRoutes(tables ...table) []*route {
