@@ -309,10 +309,7 @@ func ln(a *applet) int {
 	if set['s'] != "" {
 		err = a.p.Files.Symlink(a.args[0], at)
 	} else {
-		var content []byte
-		if content, err = a.p.Files.ReadFile(a.path(a.args[0])); err == nil {
-			err = a.p.Files.WriteFile(at, content, 0o644)
-		}
+		err = a.p.Files.link(a.path(a.args[0]), at)
 	}
 	if err != nil {
 		return a.wrong("%s: %s", a.args[1], reason(err))
@@ -355,6 +352,19 @@ func cp(a *applet) int {
 	return 0
 }
 
+// link gives a file a second name.
+func (f *Files) link(from, to string) error {
+	_, n, err := f.get(from)
+	if err != nil {
+		return err
+	}
+	at, err := f.resolve(to, false)
+	if err == nil {
+		f.put(at, n)
+	}
+	return err
+}
+
 // copyTree copies what is at a path and below to another.
 func (f *Files) copyTree(from, to string) error {
 	nodes := layer{}
@@ -363,7 +373,8 @@ func (f *Files) copyTree(from, to string) error {
 		return nil
 	})
 	for rest, n := range nodes {
-		f.put(key(to+rest), n)
+		own := *n
+		f.put(key(to+rest), &own)
 	}
 	return err
 }

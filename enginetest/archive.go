@@ -104,19 +104,28 @@ func base(at string) string { return path.Base("/" + at) }
 
 // writeFiles writes a path and what is below as a tar, in which it is called top.
 func writeFiles(w io.Writer, files *Files, at, top string) error {
-	t := tar.NewWriter(w)
+	t := newTarWriter(w)
 	err := files.walk(at, func(name string, n *node) error {
 		rest := strings.TrimPrefix(strings.TrimPrefix(name, at), "/")
 		if rest != "" && top == "." {
-			return writeNode(t, "./"+rest, n)
+			return t.write("./"+rest, n)
 		}
-		return writeNode(t, path.Join(top, rest), n)
+		return t.write(path.Join(top, rest), n)
 	})
 	return errors.Join(err, t.Close())
 }
 
-// writeNode writes one entry of a tar.
-func writeNode(t *tar.Writer, name string, n *node) error {
+// tarWriter writes a tar, in which a file with two names is a hard link.
+type tarWriter struct {
+	*tar.Writer
+	names map[*node]string
+}
+
+func newTarWriter(w io.Writer) *tarWriter {
+	return &tarWriter{tar.NewWriter(w), make(map[*node]string)}
+}
+
+func (t *tarWriter) write(name string, n *node) error {
 	if name == "/" || name == "." && n.mode.IsDir() {
 		name = "./"
 	}
@@ -131,14 +140,19 @@ func writeNode(t *tar.Writer, name string, n *node) error {
 	if h.ModTime.IsZero() {
 		h.ModTime = time.Unix(0, 0)
 	}
+	data := n.data
+	if first := t.names[n]; first != "" && n.mode.IsRegular() {
+		h.Typeflag, h.Linkname, h.Size, data = tar.TypeLink, first, 0, nil
+	}
+	t.names[n] = h.Name
 	if err := t.WriteHeader(h); err != nil {
 		return err
 	}
-	_, err = t.Write(n.data)
+	_, err = t.Write(data)
 	return err
 }
 
-// readTar reads a tar, plain or with gzip. Hard links become files of their own.
+// readTar reads a tar, plain or with gzip. The two names of a hard link have one node.
 func readTar(r io.Reader) (layer, error) {
 	head := make([]byte, 2)
 	n, err := io.ReadFull(r, head)
@@ -263,11 +277,11 @@ func (f *Files) unpack(at string, files layer, keepKinds bool) error {
 			}
 			f.put(to, nil)
 		}
-		dir, err := f.resolve(path.Dir("/"+to), true)
-		if err != nil {
+		if err := f.MkdirAll(path.Dir("/"+to), 0o755); err != nil {
 			return err
 		}
-		if err := f.MkdirAll(dir, 0o755); err != nil {
+		dir, err := f.resolve(path.Dir("/"+to), true)
+		if err != nil {
 			return err
 		}
 		f.put(strings.TrimPrefix(dir+"/"+path.Base(to), "/"), n)
@@ -289,12 +303,12 @@ func containerExport(c *call) error {
 	if err != nil {
 		return err
 	}
-	t := tar.NewWriter(w)
+	t := newTarWriter(w)
 	err = ct.files.walk("", func(name string, n *node) error {
 		if name == "" {
 			return nil
 		}
-		return writeNode(t, name, n)
+		return t.write(name, n)
 	})
 	return errors.Join(err, t.Close())
 }

@@ -1,7 +1,6 @@
 package enginetest
 
 import (
-	"archive/tar"
 	"bytes"
 	"encoding/hex"
 	"encoding/json"
@@ -72,7 +71,7 @@ func imageSave(c *call) error {
 	if err != nil {
 		return err
 	}
-	t := tar.NewWriter(w)
+	t := newTarWriter(w)
 	var manifest []archivedImage
 	for _, img := range images {
 		entry, err := saveImage(t, img)
@@ -84,12 +83,12 @@ func imageSave(c *call) error {
 	}
 	b, err := json.Marshal(manifest)
 	if err == nil {
-		err = writeNode(t, "manifest.json", &node{mode: 0o644, data: b})
+		err = t.write("manifest.json", &node{mode: 0o644, data: b})
 	}
 	return errors.Join(err, t.Close())
 }
 
-func saveImage(t *tar.Writer, img *image) (*archivedImage, error) {
+func saveImage(t *tarWriter, img *image) (*archivedImage, error) {
 	name := strings.TrimPrefix(img.id, "sha256:")
 	entry := &archivedImage{Config: name + ".json"}
 	digests := img.layerDigests()
@@ -104,12 +103,12 @@ func saveImage(t *tar.Writer, img *image) (*archivedImage, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := writeNode(t, entry.Config, &node{mode: 0o644, data: b}); err != nil {
+	if err := t.write(entry.Config, &node{mode: 0o644, data: b}); err != nil {
 		return nil, err
 	}
 	for i, l := range img.layers {
 		at := fmt.Sprintf("%s-%d/layer.tar", name, i)
-		if err := writeNode(t, at, &node{mode: 0o644, data: l.tar()}); err != nil {
+		if err := t.write(at, &node{mode: 0o644, data: l.tar()}); err != nil {
 			return nil, err
 		}
 		entry.Layers = append(entry.Layers, at)
@@ -120,13 +119,13 @@ func saveImage(t *tar.Writer, img *image) (*archivedImage, error) {
 // tar is a layer as a tar, with marks for what it takes away.
 func (l layer) tar() []byte {
 	var out bytes.Buffer
-	t := tar.NewWriter(&out)
+	t := newTarWriter(&out)
 	for _, name := range slices.Sorted(maps.Keys(l)) {
 		n := l[name]
 		if n == nil {
 			name, n = path.Join(path.Dir(name), ".wh."+path.Base(name)), &node{mode: 0o644}
 		}
-		writeNode(t, name, n) //nolint:errcheck // to memory
+		t.write(name, n) //nolint:errcheck // to memory
 	}
 	t.Close() //nolint:errcheck // to memory
 	return out.Bytes()

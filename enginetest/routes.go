@@ -97,6 +97,9 @@ GET /info
 POST /auth
 GET /events
 GET /system/df
+GET /containers/{id}/checkpoints
+POST /containers/{id}/checkpoints
+DELETE /containers/{id}/checkpoints/{checkpoint}
 GET /containers/json
 POST /containers/create
 POST /containers/prune
@@ -122,9 +125,6 @@ DELETE /containers/{id}
 HEAD /containers/{id}/archive
 GET /containers/{id}/archive
 PUT /containers/{id}/archive
-GET /containers/{id}/checkpoints
-POST /containers/{id}/checkpoints
-DELETE /containers/{id}/checkpoints/{checkpoint}
 POST /containers/{id}/exec
 POST /exec/{id}/start
 POST /exec/{id}/resize
