@@ -139,6 +139,11 @@ var cliImages = []step{
 	{line: "import {{dir}}/hello.tar imported:1", out: `^sha256:`},
 	{line: "images -q imported", out: `^[0-9a-f]{12}\n$`},
 	{line: "search hello --format {{.Name}}", out: `^hello\n$`},
+	{line: "build -t built:1 --build-arg WHO=world {{dir}}", out: `(?s)Step 1/7 : FROM busybox.*in the build.*Successfully built [0-9a-f]{12}\nSuccessfully tagged built:1`},
+	{line: "run --rm built:1", out: `^hello world\ncontent\n$`},
+	{line: "inspect built:1 --format {{.Config.Labels.a}}", out: `^b\n$`},
+	{line: "build -f {{dir}}/Failing {{dir}}", out: `Step 2/2`, err: `returned a non-zero code: 9`, code: 9},
+	{line: "builder prune -f", out: `Total`},
 	{line: "rmi no-such-image", err: `No such image`, code: 1},
 	{line: "image prune -f", out: `Total reclaimed space`},
 }
@@ -174,6 +179,16 @@ var cliNetworks = []step{
 	{line: "plugin ls", out: `^ID `},
 }
 
+const dockerfile = `FROM busybox AS base
+ARG WHO=nobody
+LABEL a=b
+WORKDIR /app
+COPY file /app/
+RUN echo in the build && \
+	echo "hello $WHO" > greeting
+CMD ["sh", "-c", "cat greeting file"]
+`
+
 // hello is an image that a registry has.
 var hello = enginetest.Image{Run: func(_ context.Context, p *enginetest.Process) int {
 	fmt.Fprintln(p.Stdout, "hello from an image")
@@ -193,6 +208,8 @@ func TestCommandLine(t *testing.T) {
 				enginetest.WithRegistry("locked.example", enginetest.Registry{Username: "me", Password: "secret"}))
 			dir := t.TempDir()
 			require.NoError(t, os.WriteFile(filepath.Join(dir, "file"), []byte("content\n"), 0o644))
+			require.NoError(t, os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(dockerfile), 0o644))
+			require.NoError(t, os.WriteFile(filepath.Join(dir, "Failing"), []byte("FROM busybox\nRUN exit 9\n"), 0o644))
 			for _, st := range steps {
 				st.run(t, program, s, dir)
 			}

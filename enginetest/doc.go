@@ -23,7 +23,7 @@
 //
 // # What is left out
 //
-// Left out are, and answer 501: builds, of both kinds, and their cache; joining and
+// Left out are, and answer 501: builds with BuildKit, and the build cache; joining and
 // making a swarm (all else of the cluster answers as an engine that is in none);
 // installing and making plugins; checkpoints; cluster volumes and mounts of images;
 // attestations; sessions. What answers, and is made up: statistics, sizes of layers,

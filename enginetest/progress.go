@@ -2,6 +2,7 @@ package enginetest
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 )
 
@@ -57,6 +58,10 @@ func (p *progress) fail(err error) error {
 	if p.w == nil || err == nil {
 		return err
 	}
-	text := err.Error()
-	return p.send(message{ErrorDetail: &messageError{Message: text}, Error: text})
+	detail := &messageError{Message: err.Error()}
+	var failed *buildFailure
+	if errors.As(err, &failed) {
+		detail.Code = failed.code
+	}
+	return p.send(message{ErrorDetail: detail, Error: detail.Message})
 }
