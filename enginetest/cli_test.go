@@ -1,10 +1,12 @@
 package enginetest_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -175,6 +177,8 @@ var cliNetworks = []step{
 	{line: "rm -f user", out: `^user\n$`},
 	{line: "volume rm data", out: `^data\n$`},
 	{line: "volume prune -f -a", out: `Total reclaimed space`},
+	{line: "system df --format {{.Type}}", out: `^Images\nContainers\nLocal Volumes\nBuild Cache\n$`},
+	{line: "system df -v", out: `busybox`},
 	{line: "service ls", err: `not a swarm manager`, code: 1},
 	{line: "plugin ls", out: `^ID `},
 }
@@ -242,6 +246,41 @@ func (st *step) run(t *testing.T, program string, s *enginetest.Server, dir stri
 	if st.err != "" {
 		require.Regexp(t, regexp.MustCompile(st.err), errs.String(), told)
 	}
+}
+
+// An interactive shell needs a terminal, which the program script makes.
+func TestCommandLineInteractive(t *testing.T) {
+	for _, program := range []string{"docker", "script"} {
+		if _, err := exec.LookPath(program); err != nil {
+			t.Skipf("there is no %s command", program)
+		}
+	}
+	s := enginetest.NewServer(t, enginetest.WithUnix(""), enginetest.WithImage("busybox", enginetest.Busybox()))
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "script", "-qfec", "docker run -it --rm busybox sh", "/dev/null")
+	cmd.Env = append(os.Environ(), "DOCKER_HOST="+s.Host(), "DOCKER_CONFIG="+t.TempDir(), "DOCKER_CONTEXT=")
+	in, err := cmd.StdinPipe()
+	require.NoError(t, err)
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	lines := bufio.NewScanner(out)
+	lines.Split(bufio.ScanWords)
+	for _, exchange := range [][2]string{{"#", "echo $((40+2))\n"}, {"42", "test -t 0; cd /tmp; pwd\n"}, {"/tmp", "exit 7\n"}} {
+		found := false
+		for !found && lines.Scan() {
+			found = lines.Text() == exchange[0]
+		}
+		require.True(t, found, "no %q", exchange[0])
+		_, err := io.WriteString(in, exchange[1])
+		require.NoError(t, err)
+	}
+	for lines.Scan() {
+	}
+	var exit *exec.ExitError
+	require.ErrorAs(t, cmd.Wait(), &exit)
+	require.Equal(t, 7, exit.ExitCode())
 }
 
 // words takes a line apart; within quotation marks spaces stay.
