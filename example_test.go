@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/cleat-go/docker"
+	"github.com/cleat-go/docker/enginetest"
 	"github.com/cleat-go/docker/errdefs"
 	"github.com/cleat-go/docker/streams"
 )
@@ -320,4 +321,24 @@ func upgrades(mux *http.ServeMux, pattern, output string) {
 func frame(stream byte, text string) string {
 	header := binary.BigEndian.AppendUint32([]byte{stream, 0, 0, 0}, uint32(len(text)))
 	return string(header) + text
+}
+
+// A program is tested on an engine in memory that fails when it is told to.
+func Example_enginetest() {
+	engine, err := enginetest.Start( // in a test: enginetest.NewServer(t, …), which closes it
+		enginetest.WithImage("busybox", enginetest.Busybox()),
+		enginetest.WithAPIVersion("1.44"),
+	)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer engine.Close()
+	engine.Fail("POST /containers/create", enginetest.Fault{Times: 1, Status: 503})
+	for range 2 {
+		out, err := engine.Client().ContainerRun(ctx, "busybox", "echo", "hello").Output()
+		fmt.Printf("%q %v\n", out, errors.Is(err, errdefs.ErrUnavailable))
+	}
+	// Output:
+	// "" true
+	// "hello\n" false
 }

@@ -259,8 +259,8 @@ func left(t *testing.T, c *docker.Client) (ids []string) {
 	return ids
 }
 
-// TestQuickstartWithoutEngine is what a fresh machine sees: no failure where there is no
-// engine, and one where there is something else.
+// TestQuickstartWithoutEngine is what a fresh machine sees: an engine in memory where there
+// is none, and a failure where there is something else.
 func TestQuickstartWithoutEngine(t *testing.T) {
 	for host, hint := range map[string]string{
 		"unix:///nonexistent": "there is no socket: is the engine running",
@@ -274,7 +274,10 @@ func TestQuickstartWithoutEngine(t *testing.T) {
 		require.Contains(t, got.output, "No engine answers there")
 		require.Contains(t, got.output, "cannot connect to the engine at "+host)
 		require.Contains(t, got.output, hint)
-		require.Contains(t, got.output, "set DOCKER_HOST")
+		require.Contains(t, got.output, "in memory, of package enginetest")
+		require.Contains(t, got.output, "hello from a container")
+		require.Contains(t, got.output, `/hello.txt holds "hello, file"`)
+		require.Contains(t, got.output, "WRITTEN TO ITS INPUT")
 	}
 
 	other := httptest.NewServer(http.NotFoundHandler())

@@ -1,6 +1,6 @@
 // Command quickstart shows the main calls of the client, one after the other, on the
 // engine that the docker command would use. It removes what it makes, also when it fails
-// or is interrupted. Where there is no engine, it says so, and that is no failure.
+// or is interrupted. Where there is no engine, it says so, and takes one in memory.
 //
 //	go run ./examples/quickstart
 package main
@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/cleat-go/docker"
+	"github.com/cleat-go/docker/enginetest"
 	"github.com/cleat-go/docker/streams"
 )
 
@@ -40,22 +41,30 @@ func run(ctx context.Context) error {
 	}
 	defer c.Close()
 	fmt.Println("== Connect to the engine at", c.Host())
-	switch err := connect(ctx, c); {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
-		fmt.Printf("No engine answers there, so there is nothing to see.\n%v\n", err)
-		fmt.Println("Start one, or set DOCKER_HOST to the address of one: unix:///path or tcp://host:port.")
-		return nil
-	case err != nil:
-		return err
+	err = connect(ctx, c)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
+		fmt.Printf("No engine answers there: %v\n", err)
+		fmt.Println("So this is one in memory, of package enginetest. Start one, or set DOCKER_HOST to the address of one.")
+		return inMemory(ctx)
 	}
-	events, err := c.Events(ctx, &docker.EventsOptions{
-		Filters: docker.Filters{"label": {"cleat-example=" + labels["cleat-example"]}},
-	})
 	if err != nil {
 		return err
 	}
-	defer events.Close()
-	return tour(ctx, c, events)
+	return watched(ctx, c)
+}
+
+// inMemory shows everything on an engine that is part of this program, with an image whose
+// commands are part of it too.
+func inMemory(ctx context.Context) error {
+	engine, err := enginetest.Start(enginetest.WithImage("busybox:local", enginetest.Busybox()))
+	if err != nil {
+		return err
+	}
+	defer engine.Close()
+	if err := connect(ctx, engine.Client()); err != nil {
+		return err
+	}
+	return watched(ctx, engine.Client())
 }
 
 func connect(ctx context.Context, c *docker.Client) error {
@@ -66,6 +75,18 @@ func connect(ctx context.Context, c *docker.Client) error {
 	inUse, err := c.APIVersion(ctx)
 	fmt.Printf("%s, API %s at most, %s in use\n", ping.Server, ping.APIVersion, inUse)
 	return err
+}
+
+// watched is the tour with the events that it makes.
+func watched(ctx context.Context, c *docker.Client) error {
+	events, err := c.Events(ctx, &docker.EventsOptions{
+		Filters: docker.Filters{"label": {"cleat-example=" + labels["cleat-example"]}},
+	})
+	if err != nil {
+		return err
+	}
+	defer events.Close()
+	return tour(ctx, c, events)
 }
 
 func tour(ctx context.Context, c *docker.Client, events *docker.EventStream) error {
