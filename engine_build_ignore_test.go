@@ -43,7 +43,7 @@ func dockerBuild(t *testing.T, c *Client, dir string, classic bool, args ...stri
 	if classic {
 		kit = "DOCKER_BUILDKIT=0"
 	}
-	cmd.Env = append(os.Environ(), "DOCKER_HOST="+c.Host(), kit)
+	cmd.Env = append(os.Environ(), "DOCKER_HOST="+c.Host(), "DOCKER_CONFIG="+dockerConfig(t), kit)
 	var out, failure bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &failure
 	err := cmd.Run()
@@ -52,6 +52,21 @@ func dockerBuild(t *testing.T, c *Client, dir string, classic bool, args ...stri
 	}
 	require.NoError(t, err, failure.String())
 	return out.Bytes()
+}
+
+// dockerConfig is a configuration of the docker command with the builder that
+// DOCKER_TEST_BUILDX names, or the user's own where it names none.
+func dockerConfig(t *testing.T) string {
+	t.Helper()
+	program := os.Getenv("DOCKER_TEST_BUILDX")
+	if program == "" {
+		return os.Getenv("DOCKER_CONFIG")
+	}
+	dir := t.TempDir()
+	plugins := filepath.Join(dir, "cli-plugins")
+	require.NoError(t, os.Mkdir(plugins, 0o755))
+	require.NoError(t, os.Symlink(program, filepath.Join(plugins, "docker-buildx")))
+	return dir
 }
 
 // comparedWithDocker runs a test on the engines that the docker command can build on.

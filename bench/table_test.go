@@ -58,6 +58,7 @@ func TestTable(t *testing.T) {
 	}
 	rows = append(rows, idleRows(t)...)
 	rows = append(rows, sizeRows(t)...)
+	rows = append(rows, buildRows(t)...)
 	fmt.Printf("%s %s/%s, %d CPUs, %d rounds of %s, %s time\n", runtime.Version(), runtime.GOOS, runtime.GOARCH,
 		runtime.NumCPU(), *rounds, flag.Lookup("test.benchtime").Value, map[bool]string{false: "CPU", true: "wall"}[*wall])
 	writeTable(os.Stdout, rows)
@@ -125,7 +126,7 @@ func median(list []float64) float64 {
 func writeTable(w io.Writer, rows []row) {
 	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	defer tab.Flush()
-	contestants := []string{cleat, moby, fsouza, floor, decode}
+	contestants := []string{cleat, moby, fsouza, floor, decode, buildx}
 	fmt.Fprintf(tab, "contest\tunit\t%s\tgoal\tmeasured\t\n", strings.Join(contestants, "\t"))
 	for _, r := range rows {
 		if len(r.values) == 0 {
