@@ -23,9 +23,10 @@
 //
 // # What is left out
 //
-// Left out are, and answer 501: builds with BuildKit, and the build cache; joining and
-// making a swarm (all else of the cluster answers as an engine that is in none);
-// installing and making plugins; checkpoints; cluster volumes and mounts of images;
+// Left out are, and answer 501: builds with BuildKit, and the build cache; joining the
+// swarm of another engine, and services and tasks (a swarm has one node, secrets and
+// configs); installing and making plugins; checkpoints; cluster volumes and mounts of
+// images;
 // attestations; sessions. What answers, and is made up: statistics, sizes of layers,
 // process numbers, the digests of manifests.
 //

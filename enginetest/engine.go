@@ -33,6 +33,7 @@ type engine struct {
 	networks   networkStore
 	volumes    volumeStore
 	registry   registry
+	cluster    *cluster // nil unless it is in one
 }
 
 func newEngine(set *settings) (*engine, error) {
