@@ -24,11 +24,13 @@
 // # What is left out
 //
 // Left out are, and answer 501: builds with BuildKit, and the build cache; joining the
-// swarm of another engine, and services and tasks (a swarm has one node, secrets and
-// configs); installing and making plugins; checkpoints; cluster volumes and mounts of
-// images;
+// swarm of another engine; installing and making plugins; checkpoints; cluster volumes and
+// mounts of images;
 // attestations; sessions. What answers, and is made up: statistics, sizes of layers,
 // process numbers, the digests of manifests.
+//
+// A swarm has one node. Its tasks are containers in the first network of their service; the
+// ports and addresses of services are kept and told, and have no effect.
 //
 // Limits, devices, capabilities, addresses and ports are kept and told, and have no effect:
 // nothing listens on a port. Folders of the host that are bound are empty folders in

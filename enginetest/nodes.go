@@ -102,6 +102,7 @@ func nodeUpdate(c *call, cl *cluster) error {
 		changes = append(changes, "availability.old", string(before.Availability), "availability.new", string(spec.Availability))
 	}
 	c.emitCluster(docker.EventNode, "update", n.ID, n.Description.Hostname, changes...)
+	c.nodeChanged()
 	return c.done(http.StatusOK)
 }
 

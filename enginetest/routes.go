@@ -184,13 +184,13 @@ GET /swarm/unlockkey
 POST /swarm/unlock
 GET /services
 POST /services/create
+GET /services/{id}/logs
 GET /services/{id}
 DELETE /services/{id}
 POST /services/{id}/update
-GET /services/{id}/logs
 GET /tasks
-GET /tasks/{id}
 GET /tasks/{id}/logs
+GET /tasks/{id}
 GET /secrets
 POST /secrets/create
 GET /secrets/{id}

@@ -135,6 +135,13 @@ func storedRemove(kind docker.EventType) plainHandler {
 		if err != nil {
 			return err
 		}
+		if users := cl.usersOf(s.ID); len(users) > 0 {
+			word := "service"
+			if len(users) > 1 {
+				word = "services"
+			}
+			return badRequest("rpc error: code = InvalidArgument desc = %s '%s' is in use by the following %s: %s", kind, s.Spec.Name, word, strings.Join(users, ", "))
+		}
 		delete(cl.stored[kind], s.ID)
 		c.emitCluster(kind, "remove", s.ID, s.Spec.Name)
 		return c.done(http.StatusNoContent)

@@ -20,15 +20,15 @@ var swarmRoutes = table{
 	"DELETE /nodes/{id}":         managed(nodeRemove),
 	"POST /nodes/{id}/update":    managed(nodeUpdate),
 	"POST /swarm/join":           plainHandler(swarmJoin),
-	"GET /services":              managed(notServed),
-	"POST /services/create":      managed(notServed),
-	"GET /services/{id}":         managed(notServed),
-	"DELETE /services/{id}":      managed(notServed),
-	"POST /services/{id}/update": managed(notServed),
-	"GET /services/{id}/logs":    managed(notServed),
-	"GET /tasks":                 managed(notServed),
-	"GET /tasks/{id}":            managed(notServed),
-	"GET /tasks/{id}/logs":       managed(notServed),
+	"GET /services":              managed(serviceList),
+	"POST /services/create":      managed(serviceCreate),
+	"GET /services/{id}":         managed(serviceInspect),
+	"DELETE /services/{id}":      managed(serviceRemove),
+	"POST /services/{id}/update": managed(serviceUpdate),
+	"GET /services/{id}/logs":    streamHandler(serviceLogs),
+	"GET /tasks":                 managed(taskList),
+	"GET /tasks/{id}":            managed(taskInspect),
+	"GET /tasks/{id}/logs":       streamHandler(taskLogs),
 	"GET /secrets":               storedList(docker.EventSecret),
 	"POST /secrets/create":       storedCreate(docker.EventSecret),
 	"GET /secrets/{id}":          storedInspect(docker.EventSecret),
@@ -45,15 +45,15 @@ var swarmRoutes = table{
 func managed(h func(*call, *cluster) error) plainHandler {
 	return func(c *call) error {
 		if c.cluster == nil {
-			return errorf(http.StatusServiceUnavailable, `This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" `+
-				"to connect this node to swarm and try again.")
+			return notManager()
 		}
 		return h(c, c.cluster)
 	}
 }
 
-func notServed(c *call, _ *cluster) error {
-	return notImplemented("%s is left out", c.route.operation)
+func notManager() error {
+	return errorf(http.StatusServiceUnavailable, `This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" `+
+		"to connect this node to swarm and try again.")
 }
 
 // alreadyIn refuses what needs an engine in no swarm.

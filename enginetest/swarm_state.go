@@ -17,11 +17,13 @@ import (
 
 // cluster is a swarm of one node, which is the engine.
 type cluster struct {
-	swarm  docker.Swarm
-	key    string // that unlocks it; empty unless managers are locked
-	node   docker.Node
-	index  uint64                                         // of the last change
-	stored map[docker.EventType]map[string]*docker.Secret // secrets and configs by ID
+	swarm    docker.Swarm
+	key      string // that unlocks it; empty unless managers are locked
+	node     docker.Node
+	index    uint64                                         // of the last change
+	stored   map[docker.EventType]map[string]*docker.Secret // secrets and configs by ID
+	services map[string]*service
+	changed  broadcast // tasks
 }
 
 // newToken makes a text of n digits of base 36.
@@ -41,6 +43,7 @@ func newObjectID() string { return newToken(25) }
 // initCluster makes the engine a swarm of its own.
 func (e *engine) initCluster(o *docker.SwarmInitOptions) {
 	cl := &cluster{index: 5, stored: map[docker.EventType]map[string]*docker.Secret{docker.EventSecret: {}, docker.EventConfig: {}}}
+	cl.services = make(map[string]*service)
 	e.cluster = cl
 	cl.swarm.ID = newObjectID()
 	cl.swarm.Spec = withDefaults(o.Spec)
@@ -62,6 +65,14 @@ func (e *engine) initCluster(o *docker.SwarmInitOptions) {
 
 // leaveCluster forgets the swarm, with all that is in it.
 func (e *engine) leaveCluster() {
+	for _, t := range e.cluster.tasks() {
+		t.service.removed, t.DesiredState = true, docker.TaskRemove
+		t.service.updates++
+		if t.ct != nil && !t.ct.removed {
+			e.removeContainer(t.ct, t.ct.id, true, true) //nolint:errcheck // with force
+		}
+	}
+	e.cluster.changed.notify()
 	e.cluster = nil
 }
 
