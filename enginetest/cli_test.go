@@ -32,7 +32,7 @@ type step struct {
 }
 
 // cliScripts are run one after the other, each on an engine of its own.
-var cliScripts = map[string][]step{"containers": cliContainers, "images": cliImages, "networks and volumes": cliNetworks}
+var cliScripts = map[string][]step{"containers": cliContainers, "images": cliImages, "networks and volumes": cliNetworks, "cluster": cliCluster}
 
 var cliContainers = []step{
 	{line: "version --format {{.Server.APIVersion}}", out: `^1\.\d\d\n$`},
@@ -302,4 +302,36 @@ func words(line string) []string {
 		}
 	}
 	return slices.Clip(all)
+}
+
+var cliCluster = []step{
+	{line: "node ls", err: `not a swarm manager`, code: 1},
+	{line: "swarm init --advertise-addr 10.1.2.3", out: `(?s)Swarm initialized: current node \([0-9a-z]{25}\) is now a manager.*docker swarm join --token SWMTKN-1-.* 10.1.2.3:2377`},
+	{line: "swarm init", err: `already part of a swarm`, code: 1},
+	{line: "info --format {{.Swarm.LocalNodeState}}", out: `^active\n$`},
+	{line: "swarm join-token -q worker", out: `^SWMTKN-1-`},
+	{line: "node ls --format '{{.Hostname}} {{.Status}} {{.ManagerStatus}}'", out: `^enginetest Ready Leader\n$`},
+	{line: "node update --label-add zone=a enginetest", out: `^enginetest\n$`},
+	{line: "node inspect self --format {{.Spec.Labels.zone}}", out: `^a\n$`},
+	{line: "secret create hidden -", in: "hush", out: `^[0-9a-z]{25}\n$`},
+	{line: "secret create hidden -", in: "hush", err: `already exists`, code: 1},
+	{line: "config create shown {{dir}}/file", out: `^[0-9a-z]{25}\n$`},
+	{line: "secret ls --format {{.Name}}", out: `^hidden\n$`},
+	{line: "config ls --format {{.Name}}", out: `^shown\n$`},
+	{line: "service create -d --name web --replicas 2 --secret hidden --config shown --stop-grace-period 0s busybox sh -c 'cat /run/secrets/hidden /shown; sleep 100'", out: `^[0-9a-z]{25}\n$`},
+	{line: "service ls --format '{{.Name}} {{.Mode}} {{.Replicas}}'", out: `^web replicated 2/2\n$`},
+	{line: "service ps web --format '{{.Name}} {{.Node}} {{.DesiredState}}'", out: `^web.1 enginetest Running\nweb.2 enginetest Running\n$`},
+	{line: "service logs --raw web", out: `^hushcontent\nhushcontent\n$`},
+	{line: "service scale -d web=3", out: `web scaled to 3`},
+	{line: "service ls --format {{.Replicas}}", out: `^3/3\n$`},
+	{line: "service update -d --args 'sleep 200' --update-monitor 1ms --update-parallelism 0 web", out: `^web\n$`},
+	{line: "service inspect web --format '{{.Spec.TaskTemplate.ContainerSpec.Args}}'", out: `^\[sleep 200\]\n$`},
+	{line: "node ps --format {{.Name}}", out: `web.1`},
+	{line: "secret rm hidden", err: `is in use by the following service: web`, code: 1},
+	{line: "service rm web", out: `^web\n$`},
+	{line: "service rm web", err: `service web not found`, code: 1},
+	{line: "secret rm hidden", out: `^hidden\n$`},
+	{line: "config rm shown", out: `^shown\n$`},
+	{line: "swarm leave", err: `participating as a manager`, code: 1},
+	{line: "swarm leave -f", out: `Node left the swarm`},
 }
