@@ -164,9 +164,13 @@ func TestServiceModes(t *testing.T) {
 		ctx := t.Context()
 		spec := serviceOf("global", "sleep", "3600")
 		spec.Mode.Global = &docker.GlobalService{}
+		spec.TaskTemplate.Networks = []docker.NetworkAttachmentConfig{{Target: "host"}}
 		id := serve(t, c, spec)
 		converge(t, c, id)
 		require.Len(t, runningOf(t, c, id), 1)
+		task, err := c.TaskInspect(ctx, runningOf(t, c, id)[0], nil)
+		require.NoError(t, err)
+		require.Equal(t, "host", task.NetworksAttachments[0].Network.Spec.Name)
 
 		spec = serviceOf("job", "true")
 		spec.Mode.ReplicatedJob = &docker.ReplicatedJob{MaxConcurrent: new(uint64(1)), TotalCompletions: new(uint64(2))}

@@ -2,6 +2,7 @@ package enginetest
 
 import (
 	"io/fs"
+	"net/netip"
 	"path"
 	"slices"
 	"strconv"
@@ -73,6 +74,26 @@ func (e *engine) taskContainer(t *task) createRequest {
 		asked.HostConfig.NanoCPUs, asked.HostConfig.Memory = r.Limits.NanoCPUs, r.Limits.MemoryBytes
 	}
 	return asked
+}
+
+// attach notes the networks and the ports that a task has on its node.
+func (e *engine) attach(t *task) {
+	for _, p := range t.ct.endpoints {
+		n, err := e.findNetwork(p.network)
+		if err != nil || len(t.Spec.Networks)+len(t.service.Spec.Networks) == 0 {
+			continue
+		}
+		a := docker.NetworkAttachment{Network: docker.ClusterNetwork{ID: n.ID, Spec: docker.ClusterNetworkSpec{Name: n.Name}}}
+		if addr := p.IPAddress.Addr; addr.IsValid() {
+			a.Addresses = []docker.IPPrefix{{Prefix: netip.PrefixFrom(addr, p.IPPrefixLen)}}
+		}
+		t.NetworksAttachments = append(t.NetworksAttachments, a)
+	}
+	for _, port := range t.service.Spec.EndpointSpec.Ports {
+		if port.PublishMode == docker.PublishHost {
+			t.Status.PortStatus.Ports = append(t.Status.PortStatus.Ports, port)
+		}
+	}
 }
 
 // provide puts the secrets and configs of a task into its container.

@@ -141,6 +141,7 @@ func (e *engine) runTask(t *task) {
 		e.replaceTask(t)
 		return
 	}
+	e.attach(t)
 	p := ct.main
 	t.Status.ContainerStatus.PID = p.pid
 	state, message := docker.TaskRunning, "started"
