@@ -23,7 +23,7 @@ func (e *engine) rollOut(s *service, update int, rollback bool) {
 	r := &rollout{engine: e, service: s, cluster: e.cluster, update: update, total: len(s.outdated()), conf: conf}
 	for old := s.outdated(); len(old) > 0; old = s.outdated() {
 		if conf.Parallelism > 0 {
-			old = old[:min(len(old), int(conf.Parallelism))] //nolint:gosec // the lesser of both
+			old = old[:min(uint64(len(old)), conf.Parallelism)]
 		}
 		if !r.replace(old) || r.failed() != nil {
 			break

@@ -89,7 +89,15 @@ func prepareMode(m *docker.ServiceMode) error {
 	if *m == (docker.ServiceMode{}) {
 		m.Replicated = &docker.ReplicatedService{}
 	}
-	n := uint64(1)
+	modes, n := 0, uint64(1)
+	for _, set := range []bool{m.Replicated != nil, m.Global != nil, m.ReplicatedJob != nil, m.GlobalJob != nil} {
+		if set {
+			modes++
+		}
+	}
+	if modes > 1 {
+		return badRequest("must specify only one service mode")
+	}
 	switch one := new(uint64(1)); {
 	case m.Replicated != nil:
 		m.Replicated.Replicas = cmp.Or(m.Replicated.Replicas, one)

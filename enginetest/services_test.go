@@ -137,7 +137,19 @@ func TestServiceFailures(t *testing.T) {
 		spec.TaskTemplate.Placement = &docker.Placement{Constraints: []string{"node.labels.none==x"}}
 		bounded, cancel := context.WithTimeout(ctx, time.Second)
 		defer cancel()
-		require.ErrorContains(t, c.ServiceWaitConverged(bounded, serve(t, c, spec), nil), "no suitable node")
+		id = serve(t, c, spec)
+		require.ErrorContains(t, c.ServiceWaitConverged(bounded, id, nil), "no suitable node")
+		_, err = c.ServiceChange(ctx, id, func(s *docker.ServiceSpec) error {
+			s.TaskTemplate.Placement = nil
+			s.TaskTemplate.ContainerSpec.Args = []string{"sleep", "100"}
+			return nil
+		}, nil)
+		require.NoError(t, err)
+		converge(t, c, id)
+
+		spec.Mode = docker.ServiceMode{Global: &docker.GlobalService{}, ReplicatedJob: &docker.ReplicatedJob{}}
+		_, err = c.ServiceCreate(ctx, spec, nil)
+		require.ErrorIs(t, err, errdefs.ErrInvalidArgument)
 
 		for action, want := range map[docker.FailureAction]docker.UpdateState{
 			docker.FailurePause: docker.UpdatePaused, docker.FailureRollback: docker.UpdateRollbackCompleted,

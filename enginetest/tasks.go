@@ -59,6 +59,10 @@ func (e *engine) reconcile(s *service) {
 			e.endTask(t, docker.TaskRemove)
 		case s.job() || t.wanted():
 			busy[t.Slot] = true
+			if t.Status.State == docker.TaskPending && e.unsuitable(s) == "" {
+				t.NodeID = e.cluster.node.ID
+				e.runTask(t)
+			}
 		}
 		if t.wanted() {
 			live++
@@ -275,16 +279,11 @@ func (e *engine) trim(s *service, slot int) {
 	}
 }
 
-// nodeChanged ends the tasks of a node that takes no more, and makes those that wait for it
-// start again.
+// nodeChanged ends the tasks of a node that takes no more, and lets those that wait start.
 func (e *engine) nodeChanged() {
 	for _, s := range inOrder(e.cluster.services, metaOfService, func(*service) bool { return true }) {
 		for _, t := range slices.Clone(s.tasks) {
-			switch {
-			case t.Status.State == docker.TaskPending && e.unsuitable(s) == "":
-				t.NodeID = e.cluster.node.ID
-				e.runTask(t)
-			case t.wanted() && t.NodeID != "" && e.cluster.node.Spec.Availability == docker.NodeDrain:
+			if t.wanted() && t.NodeID != "" && e.cluster.node.Spec.Availability == docker.NodeDrain {
 				e.endTask(t, docker.TaskShutdown)
 			}
 		}
