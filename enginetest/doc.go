@@ -25,8 +25,7 @@
 //
 // Left out are, and answer 501: builds with BuildKit, and the build cache; joining the
 // swarm of another engine; installing and making plugins; checkpoints; cluster volumes and
-// mounts of images;
-// attestations; sessions. What answers, and is made up: statistics, sizes of layers,
+// mounts of images; attestations; sessions. What answers, and is made up: statistics, sizes of layers,
 // process numbers, the digests of manifests.
 //
 // A swarm has one node. Its tasks are containers in the first network of their service; the

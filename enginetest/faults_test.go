@@ -199,9 +199,9 @@ func TestRequests(t *testing.T) {
 
 func TestLeftOut(t *testing.T) {
 	s := busybox(t)
-	_, err := s.Client().SwarmInit(t.Context(), nil)
+	err := s.Client().SwarmJoin(t.Context(), &docker.SwarmJoinOptions{RemoteAddrs: []string{"10.0.0.1:2377"}, JoinToken: "token"})
 	require.ErrorIs(t, err, errdefs.ErrNotImplemented)
-	require.ErrorContains(t, err, "enginetest: POST /swarm/init is not implemented")
+	require.ErrorContains(t, err, "enginetest: joining the swarm of another engine is left out")
 }
 
 func TestCloseEndsProcesses(t *testing.T) {
