@@ -94,7 +94,12 @@ func TestBehaviourOfEngines(t *testing.T) {
 		c := engineClient(t, host)
 		version, err := c.APIVersion(t.Context())
 		require.NoError(t, err)
+		about, err := c.Version(t.Context())
+		require.NoError(t, err)
 		t.Run(version+" "+strings.ReplaceAll(host, "/", "_"), func(t *testing.T) {
+			if slices.ContainsFunc(about.Components, func(c docker.VersionComponent) bool { return strings.HasPrefix(c.Name, "Podman") }) {
+				t.Skip("podman is another engine than the one that enginetest is like")
+			}
 			found := make(map[string]string)
 			eachBehaviour(t, version, func(t *testing.T, b behaviour) {
 				found[b.name] = newTrial(t, c).notesOf(b)
