@@ -233,7 +233,7 @@ func TestEngineRunKill(t *testing.T) {
 }
 
 // TestEngineThousandAutoRemovedRuns looks for an exit that was missed, or that of another
-// run. With CLEAT_LONG it makes 1,000 runs on every engine, and else 250 on each that has
+// run. With CLEAT_LONG it makes 1,000 runs on every engine, and else 100 on each that has
 // a socket: a run takes the engine a third of a second.
 func TestEngineThousandAutoRemovedRuns(t *testing.T) {
 	engines(t, func(t *testing.T, c *Client) {
@@ -242,7 +242,7 @@ func TestEngineThousandAutoRemovedRuns(t *testing.T) {
 			if c.host.network != "unix" {
 				t.Skip("CLEAT_LONG is empty: on engines with a socket only")
 			}
-			runs = 250
+			runs = 100
 		}
 		seed := rand.Uint64()
 		t.Log("seed", seed)

@@ -91,6 +91,9 @@ func TestBehaviourOfEngines(t *testing.T) {
 		t.Skip("DOCKER_TEST_HOSTS is empty: no engine to compare with")
 	}
 	for _, host := range hosts {
+		if !strings.HasPrefix(host, "unix:") && len(hosts) > 1 {
+			continue // another way to an engine that has a socket
+		}
 		c := engineClient(t, host)
 		version, err := c.APIVersion(t.Context())
 		require.NoError(t, err)
