@@ -49,6 +49,7 @@ type image struct {
 	author   string
 	comment  string
 	digests  []string // references with a digest, of pulls and pushes
+	runs     string   // the name under which its programs were declared, which tell it from others
 	run      Program
 	programs map[string]Program
 	listens  bool // the programs take all signals from their start
@@ -59,9 +60,13 @@ func (e *engine) initImages() {
 }
 
 // declaredImage makes an image of a declaration. It has no ID yet.
-func declaredImage(declared Image) (*image, error) {
+func declaredImage(name string, declared Image) (*image, error) {
 	files, err := layerOf(declared.Files)
+	if declared.Run == nil && declared.Programs == nil {
+		name = ""
+	}
 	return &image{
+		runs:   name,
 		config: declared.Config, layers: []layer{files}, created: declared.Created,
 		run: declared.Run, programs: declared.Programs, listens: declared.listens,
 	}, err
@@ -69,7 +74,7 @@ func declaredImage(declared Image) (*image, error) {
 
 // addImage makes an image of a declaration and names it.
 func (e *engine) addImage(name string, declared Image) error {
-	img, err := declaredImage(declared)
+	img, err := declaredImage(withTag(name), declared)
 	if err != nil {
 		return fmt.Errorf("enginetest: the files of the image %s: %w", name, err)
 	}
@@ -111,7 +116,7 @@ func (e *engine) programsOf(img *image) {
 func (img *image) digest() string {
 	h := sha256.New()
 	enc := json.NewEncoder(h)
-	enc.Encode([]any{img.config, img.parent, img.author, img.comment, img.created}) //nolint:errcheck // to memory
+	enc.Encode([]any{img.config, img.parent, img.author, img.comment, img.created, img.runs}) //nolint:errcheck // to memory
 	for _, digest := range img.layerDigests() {
 		enc.Encode(digest) //nolint:errcheck // to memory
 	}

@@ -30,7 +30,7 @@ type Registry struct {
 func WithRegistry(host string, r Registry) Option {
 	return func(s *settings) error {
 		for name, declared := range r.Images {
-			img, err := declaredImage(declared)
+			img, err := declaredImage(withTag(name), declared)
 			if err != nil {
 				return fmt.Errorf("the image %s: %w", name, err)
 			}

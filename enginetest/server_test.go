@@ -1,6 +1,8 @@
 package enginetest_test
 
 import (
+	"context"
+	"fmt"
 	"runtime"
 	"testing"
 	"testing/synctest"
@@ -67,5 +69,21 @@ func TestVersionPrefix(t *testing.T) {
 		_, err = c.Version(t.Context())
 		require.ErrorContains(t, err, words)
 		c.Close()
+	}
+}
+
+// Images that differ in their programs alone are different images.
+func TestImagesOfOtherPrograms(t *testing.T) {
+	says := func(text string) enginetest.Image {
+		return enginetest.Image{Run: func(_ context.Context, p *enginetest.Process) int {
+			fmt.Fprint(p.Stdout, text)
+			return 0
+		}}
+	}
+	s := enginetest.NewServer(t, enginetest.WithImage("one", says("1")), enginetest.WithImage("two", says("2")))
+	for image, want := range map[string]string{"one": "1", "two": "2"} {
+		out, err := s.Client().ContainerRun(t.Context(), image, "x").Output()
+		require.NoError(t, err)
+		require.Equal(t, want, string(out))
 	}
 }
