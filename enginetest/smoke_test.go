@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cleat-go/docker"
 	"github.com/cleat-go/docker/enginetest"
 )
 
@@ -45,7 +46,7 @@ func TestShell(t *testing.T) {
 	} {
 		t.Run(script, func(t *testing.T) {
 			run := s.Client().ContainerRun(t.Context(), "busybox:local", "sh", "-c", script)
-			run.Config = configWithHostname("host")
+			run.Config = &docker.ContainerConfig{Hostname: "host"}
 			out, _ := run.Output()
 			require.Equal(t, want, string(out))
 		})

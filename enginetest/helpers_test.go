@@ -1,7 +1,0 @@
-package enginetest_test
-
-import "github.com/cleat-go/docker"
-
-func configWithHostname(name string) *docker.ContainerConfig {
-	return &docker.ContainerConfig{Hostname: name}
-}
