@@ -156,7 +156,9 @@ var lifeBehaviours = []behaviour{
 		b.err("attach", err)
 		_, err = b.ExecCreate(b.ctx, id, []string{"true"}, nil)
 		b.err("exec", err)
+		time.Sleep(time.Second) // the runtime's word of a pause that comes late pauses again
 		b.err("unpause", b.ContainerUnpause(b.ctx, id))
+		time.Sleep(time.Second)
 		b.state(id)
 		b.err("again", b.ContainerUnpause(b.ctx, id))
 		b.events()

@@ -420,6 +420,7 @@ func (b *trial) events(attributes ...string) {
 		Since: b.began, Until: b.now().Add(time.Millisecond), Filters: docker.Filters{"type": {"container"}, "label": {markKey + "=" + b.mark}},
 	})
 	require.NoError(b, err)
+	var lines []string
 	for ev, err := range feed.All() {
 		require.NoError(b, err)
 		line := "event: " + ev.Action
@@ -428,8 +429,12 @@ func (b *trial) events(attributes ...string) {
 				line += " " + name + "=" + value
 			}
 		}
-		b.note("%s", line)
+		lines = append(lines, line)
 	}
+	text := strings.Join(lines, "\n")
+	// An engine that its runtime tells late of a pause and its end notes both once more.
+	const pause = "event: pause\nevent: unpause"
+	b.note("%s", strings.ReplaceAll(text, pause+"\n"+pause, pause))
 }
 
 // list notes the names of the containers that a list has.

@@ -251,7 +251,7 @@ func left(t *testing.T, c *docker.Client) (ids []string) {
 	for _, container := range containers {
 		ids = append(ids, container.ID)
 	}
-	images, err := c.ImageList(t.Context(), &docker.ImageListOptions{Filters: docker.Filters{"reference": {"cleat-*"}}})
+	images, err := c.ImageList(t.Context(), &docker.ImageListOptions{Filters: docker.Filters{"reference": {"cleat-example", "cleat-quickstart"}}})
 	require.NoError(t, err)
 	for _, image := range images {
 		ids = append(ids, image.ID)
