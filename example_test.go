@@ -2,17 +2,14 @@ package docker_test
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"log"
-	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
-	"path/filepath"
 	"strings"
+	"testing/fstest"
+	"time"
 
 	"github.com/cleat-go/docker"
 	"github.com/cleat-go/docker/enginetest"
@@ -79,7 +76,7 @@ func ExampleClient_ContainerLogs() {
 	c, done := exampleEngine()
 	defer done()
 
-	logs, err := c.ContainerLogs(ctx, "web", &docker.ContainerLogsOptions{Follow: true, Tail: 100})
+	logs, err := c.ContainerLogs(ctx, "old", &docker.ContainerLogsOptions{Follow: true, Tail: 100})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -98,7 +95,7 @@ func ExampleClient_ImageBuild() {
 	c, done := exampleEngine()
 	defer done()
 
-	built, err := c.ImageBuild(ctx, docker.BuildDir("examples/build/app"), &docker.ImageBuildOptions{
+	built, err := c.ImageBuild(ctx, docker.BuildDir("testdata/app"), &docker.ImageBuildOptions{
 		Tags:     []string{"app:dev"},
 		Args:     map[string]string{"VERSION": "1.2"},
 		Progress: streams.Display(os.Stderr), // as the docker command shows it
@@ -127,10 +124,14 @@ func ExampleClient_ImagePull() {
 	fmt.Println(pulled.Digest)
 	// Output:
 	// 3.22: Pulling from library/alpine
-	// 9824c27679d3: Pull complete
-	// Digest: sha256:4bcff63911fcb4448bd4fdacec207030997caf25e9bea4045fa6c8c44de311d1
+	// 8a487d1987fc: Pulling fs layer
+	// 8a487d1987fc: Downloading
+	// 8a487d1987fc: Download complete
+	// 8a487d1987fc: Extracting
+	// 8a487d1987fc: Pull complete
+	// Digest: sha256:c64429bcb667d1bde61dfa9405470bb47c830823d986ba817209e661bac58686
 	// Status: Downloaded newer image for alpine:3.22
-	// sha256:4bcff63911fcb4448bd4fdacec207030997caf25e9bea4045fa6c8c44de311d1
+	// sha256:c64429bcb667d1bde61dfa9405470bb47c830823d986ba817209e661bac58686
 }
 
 func ExampleClient_Events() {
@@ -144,6 +145,9 @@ func ExampleClient_Events() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	if err := c.ContainerStart(ctx, "job", nil); err != nil { // nothing is missed any more
+		log.Fatal(err)
+	}
 	for e, err := range events.All() {
 		if err != nil {
 			log.Fatal(err)
@@ -154,8 +158,8 @@ func ExampleClient_Events() {
 		}
 	}
 	// Output:
-	// web start
-	// web die
+	// job start
+	// job die
 }
 
 func ExampleClient_ContainerWait() {
@@ -235,92 +239,78 @@ func ExampleWithMiddleware() {
 	// POST /v1.51/containers/web/start <nil>
 }
 
-// exampleEngine starts an engine that gives the answers that the examples need, and
-// makes it the environment's until done is called.
+// exampleEngine starts an engine with what the examples need, and makes it the
+// environment's until done is called.
 func exampleEngine() (c *docker.Client, done func()) {
-	dir, err := os.MkdirTemp("", "cleat-")
+	engine, err := enginetest.Start(
+		enginetest.WithUnix(""), enginetest.WithAPIVersion("1.51"),
+		enginetest.WithImage("golang:1.26", enginetest.Image{Run: golang}),
+		enginetest.WithImage("app:0", enginetest.Image{Run: oldApp}),
+		enginetest.WithImage("app:1", enginetest.Image{Run: app}),
+		enginetest.WithImage("postgres", enginetest.Image{Run: app, Programs: map[string]enginetest.Program{"psql": psql}}),
+		enginetest.WithRegistry("docker.io", enginetest.Registry{Images: map[string]enginetest.Image{"alpine:3.22": {
+			Created: time.Date(2025, 10, 8, 0, 0, 0, 0, time.UTC),
+			Files:   fstest.MapFS{"etc/alpine-release": {Data: []byte("3.22.2"), Mode: 0o644}},
+		}}}),
+	)
 	if err != nil {
 		log.Fatal(err)
 	}
-	path := filepath.Join(dir, "docker.sock")
-	engine := httptest.NewUnstartedServer(exampleAnswers())
-	engine.Listener.Close()
-	if engine.Listener, err = net.Listen("unix", path); err != nil {
-		log.Fatal(err)
-	}
-	engine.Start()
-	before := os.Getenv("DOCKER_HOST")
-	os.Setenv("DOCKER_HOST", "unix://"+path)
-	if c, err = docker.New(); err != nil {
-		log.Fatal(err)
-	}
-	return c, func() {
-		c.Close()
-		engine.Close()
-		os.Setenv("DOCKER_HOST", before)
-		os.RemoveAll(dir)
-	}
-}
-
-func exampleAnswers() http.Handler {
-	mux := http.NewServeMux()
-	says := func(pattern string, texts ...string) {
-		mux.HandleFunc(pattern, func(w http.ResponseWriter, _ *http.Request) {
-			io.WriteString(w, strings.Join(texts, "\n"))
-		})
-	}
-	mux.HandleFunc("GET /_ping", func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Api-Version", "1.51") })
-	says("GET /{v}/containers/json",
-		`[{"Names":["/web"],"Image":"app:1","State":"running"},{"Names":["/old"],"Image":"app:0","State":"exited"}]`)
-	says("POST /{v}/containers/create", `{"Id":"d0ca8d7f8e12"}`)
-	says("POST /{v}/containers/d0ca8d7f8e12/wait", `{"StatusCode":1}`)
-	says("POST /{v}/containers/job/wait", `{"StatusCode":7}`)
-	says("POST /{v}/containers/{id}/start")
-	says("DELETE /{v}/containers/{id}")
-	upgrades(mux, "POST /{v}/containers/{id}/attach", frame(1, "FAIL app 0.2s\n"))
-	says("POST /{v}/containers/db/exec", `{"Id":"5f1b0e7a3c22"}`)
-	upgrades(mux, "POST /{v}/exec/5f1b0e7a3c22/start", frame(1, "1\n"))
-	says("GET /{v}/exec/5f1b0e7a3c22/json", `{"Running":false,"ExitCode":0}`)
-	mux.HandleFunc("GET /{v}/containers/web/logs", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/vnd.docker.multiplexed-stream")
-		io.WriteString(w, frame(1, "listening\n")+frame(2, "no such user\n"))
-	})
-	says("POST /{v}/images/create",
-		`{"status":"Pulling from library/alpine","id":"3.22"}`,
-		`{"status":"Pull complete","progressDetail":{},"id":"9824c27679d3"}`,
-		`{"status":"Digest: sha256:4bcff63911fcb4448bd4fdacec207030997caf25e9bea4045fa6c8c44de311d1"}`,
-		`{"status":"Status: Downloaded newer image for alpine:3.22"}`)
-	says("POST /{v}/build",
-		`{"stream":"Step 1/2 : FROM scratch"}`, `{"stream":"\n"}`, `{"stream":" ---\u003e 4bcff63911fc\n"}`,
-		`{"stream":"Step 2/2 : RUN make"}`, `{"stream":"\n"}`, `{"stream":"no rule to make it\n"}`,
-		`{"errorDetail":{"code":2,"message":"The command 'make' returned a non-zero code: 2"}}`)
-	says("GET /{v}/events",
-		`{"Type":"container","Action":"start","Actor":{"ID":"d0ca8d7f8e12","Attributes":{"name":"web"}}}`,
-		`{"Type":"container","Action":"die","Actor":{"ID":"d0ca8d7f8e12","Attributes":{"name":"web"}}}`)
-	mux.HandleFunc("GET /{v}/containers/nowhere/json", func(w http.ResponseWriter, _ *http.Request) {
-		w.WriteHeader(http.StatusNotFound)
-		io.WriteString(w, `{"message":"No such container: nowhere"}`)
-	})
-	return mux
-}
-
-// upgrades answers with a connection, over which it sends some output.
-func upgrades(mux *http.ServeMux, pattern, output string) {
-	mux.HandleFunc(pattern, func(w http.ResponseWriter, _ *http.Request) {
-		conn, _, err := http.NewResponseController(w).Hijack()
-		if err != nil {
+	c = engine.Client()
+	for _, made := range []struct{ name, image, app string }{{"job", "golang:1.26", ""}, {"db", "postgres", ""}, {"old", "app:0", "web"}, {"web", "app:1", "web"}} {
+		config := &docker.ContainerConfig{Cmd: docker.Command{"serve"}, Labels: map[string]string{"app": made.app}}
+		if _, err := c.ContainerCreate(ctx, made.image, &docker.ContainerCreateOptions{Name: made.name, Config: config}); err != nil {
 			log.Fatal(err)
 		}
-		defer conn.Close()
-		io.WriteString(conn, "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n"+
-			"Content-Type: application/vnd.docker.multiplexed-stream\r\n\r\n"+output)
-	})
+	}
+	for _, name := range []string{"db", "web", "old"} {
+		if err := c.ContainerStart(ctx, name, nil); err != nil {
+			log.Fatal(err)
+		}
+	}
+	if exit, err := c.ContainerWait(ctx, "old", nil); err != nil {
+		log.Fatal(err)
+	} else if _, err := exit.Code(); err != nil {
+		log.Fatal(err)
+	}
+	before := os.Getenv("DOCKER_HOST")
+	os.Setenv("DOCKER_HOST", engine.Host())
+	return c, func() {
+		engine.Close()
+		os.Setenv("DOCKER_HOST", before)
+	}
 }
 
-// frame is a piece of output as engines send it: of stdout, which is 1, or stderr, 2.
-func frame(stream byte, text string) string {
-	header := binary.BigEndian.AppendUint32([]byte{stream, 0, 0, 0}, uint32(len(text)))
-	return string(header) + text
+// golang is the process of containers in which something fails.
+func golang(_ context.Context, p *enginetest.Process) int {
+	switch args := strings.Join(p.Args, " "); {
+	case args == "go test ./...":
+		fmt.Fprintln(p.Stdout, "FAIL app 0.2s")
+		return 1
+	case strings.HasSuffix(args, "make"):
+		fmt.Fprintln(p.Stderr, "no rule to make it")
+		return 2
+	default:
+		return 7
+	}
+}
+
+// app is the process of containers that run until they are stopped.
+func app(ctx context.Context, _ *enginetest.Process) int {
+	<-ctx.Done()
+	return 0
+}
+
+// oldApp ends by itself.
+func oldApp(_ context.Context, p *enginetest.Process) int {
+	fmt.Fprintln(p.Stdout, "listening")
+	fmt.Fprintln(p.Stderr, "no such user")
+	return 1
+}
+
+func psql(_ context.Context, p *enginetest.Process) int {
+	fmt.Fprintln(p.Stdout, "1")
+	return 0
 }
 
 // A program is tested on an engine in memory that fails when it is told to.

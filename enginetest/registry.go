@@ -1,7 +1,9 @@
 package enginetest
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -101,7 +103,10 @@ func (c *call) reach(host string) error {
 }
 
 // manifest is the digest of an image in a registry.
-func (img *image) manifest() string { return "sha256:" + strings.Repeat("0", 52) + short(img.id) }
+func (img *image) manifest() string {
+	sum := sha256.Sum256([]byte(img.id))
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
 
 // pull brings an image from its registry.
 func (c *call) pull(ref, tag string) error {
