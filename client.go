@@ -68,7 +68,8 @@ func New(opts ...Option) (*Client, error) {
 	return c, nil
 }
 
-// Host returns the address of the engine, as it was given.
+// Host returns the address of the engine, as it was given, with tcp:// where it has no
+// scheme.
 func (c *Client) Host() string { return c.host.text }
 
 // Format writes the engine's address, under every verb: a client holds secrets.

@@ -25,8 +25,12 @@ const localAuthority = "docker"
 
 // parseHost reads the address of an engine: unix:///path, npipe:////./pipe/name,
 // tcp://host:port, http://… or https://…, the last three with an optional path, and ssh://.
-// The ports where none is given are 2375, or 2376 with TLS.
+// A name or address alone is one of tcp, whose port where none is given is 2375, or 2376
+// with TLS.
 func parseHost(text string) (*host, error) {
+	if text != "" && !strings.Contains(text, "/") {
+		text = "tcp://" + text
+	}
 	scheme, rest, ok := strings.Cut(text, "://")
 	if !ok {
 		return nil, invalid("the host %q has no scheme: write unix:///path or tcp://host:port", shown(text))
@@ -140,6 +144,9 @@ func (h *host) secured() (*host, error) {
 // shown is a host for a message: whatever stands before an @ may be a password, except
 // for the user of an ssh host.
 func shown(text string) string {
+	if text != "" && !strings.Contains(text, "/") {
+		text = "tcp://" + text
+	}
 	scheme, rest, ok := strings.Cut(text, "://")
 	if !ok {
 		return text

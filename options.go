@@ -45,7 +45,8 @@ type DialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
 // WithHost sets the engine's address: unix:///path, npipe:////./pipe/name,
 // tcp://host:port (with TLS where certificates are given), http://… or https://…, or
 // ssh://user@host:port, which is reached through the ssh program and the docker command
-// at the far end, or with a /path through that socket there. Without it, [Resolve] tells.
+// at the far end, or with a /path through that socket there. host:port is tcp, as the
+// docker command has it. Without it, [Resolve] tells.
 func WithHost(host string) Option {
 	return func(s *settings) error {
 		s.host = host

@@ -60,7 +60,7 @@ type resolveCase struct {
 	dockerHost, dockerC string
 	current             string // of config.json; "{" is a broken one
 	want                string // host and TLS; empty is an error
-	differs             bool   // from the docker command: it goes on, or looks for certificates that a socket needs none of
+	differs             bool   // from the docker command: it goes on, looks for certificates that a socket needs none of, or says the port too
 }
 
 // resolveCases are all combinations of the places that name an engine, and what
@@ -124,7 +124,10 @@ func resolveCases(certs string) (cases []resolveCase) {
 		resolveCase{current: "broken"},
 		resolveCase{dockerHost: "  unix:///env.sock ", want: "unix:///env.sock"},
 		resolveCase{dockerHost: "carrier-pigeon://x"},
-		resolveCase{dockerHost: "env:2375", differs: true},
+		resolveCase{dockerHost: "env:2375", want: "tcp://env:2375"},
+		resolveCase{dockerHost: "env", want: "tcp://env", differs: true},
+		resolveCase{dockerHost: "[::1]:2375", want: "tcp://[::1]:2375"},
+		resolveCase{dockerHost: "/env.sock", differs: true},
 		resolveCase{dockerHost: "unix:///env.sock", env: verify, want: "unix:///env.sock", differs: true},
 	)
 }
