@@ -223,12 +223,6 @@ func remove(object map[string]any, path []string) {
 func (c *call) wait(ch <-chan struct{}, limit time.Duration) error {
 	c.mu.Unlock()
 	defer c.mu.Lock()
-	var over <-chan time.Time
-	if limit > 0 {
-		timer := time.NewTimer(limit)
-		defer timer.Stop()
-		over = timer.C
-	}
 	select {
 	case <-ch:
 		return nil
@@ -236,7 +230,7 @@ func (c *call) wait(ch <-chan struct{}, limit time.Duration) error {
 		return errGone
 	case <-c.tap.down:
 		return errGone
-	case <-over:
+	case <-after(limit):
 		return errTimeout
 	}
 }

@@ -179,19 +179,21 @@ func (e *engine) restartLater(ct *container, ran time.Duration) {
 func (e *engine) await(ch <-chan struct{}, limit time.Duration) bool {
 	e.mu.Unlock()
 	defer e.mu.Lock()
-	var over <-chan time.Time
-	if limit > 0 {
-		timer := time.NewTimer(limit)
-		defer timer.Stop()
-		over = timer.C
-	}
 	select {
 	case <-ch:
 		return true
-	case <-over:
+	case <-after(limit):
 	case <-e.ctx.Done():
 	}
 	return false
+}
+
+// after is a channel that gets the time after a while, 0 being never.
+func after(limit time.Duration) <-chan time.Time {
+	if limit <= 0 {
+		return nil
+	}
+	return time.After(limit)
 }
 
 // awaitEnd waits for the end of a run. It is false where the time is over.
