@@ -33,6 +33,7 @@ type engine struct {
 	networks   networkStore
 	volumes    volumeStore
 	registry   registry
+	plugins    []*plugin
 	cluster    *cluster // nil unless it is in one
 }
 

@@ -394,7 +394,11 @@ func networkCreate(c *call) error {
 	case slices.ContainsFunc(predefined, func(p struct{ name, driver string }) bool { return p.name == asked.Name }):
 		return errorf(http.StatusForbidden, "operation is not permitted on predefined %s network ", asked.Name)
 	case !slices.Contains([]string{"", "bridge", "host", "null", "overlay", "macvlan", "ipvlan"}, asked.Driver):
-		return notFound("plugin %q not found", asked.Driver)
+		driver, err := c.driver(asked.Driver, networkDriver)
+		if err != nil {
+			return err
+		}
+		asked.Driver = driver
 	case asked.Driver == "host" || asked.Driver == "null":
 		return errorf(http.StatusForbidden, "only one instance of %q network is allowed", asked.Driver)
 	}

@@ -20,6 +20,7 @@ type settings struct {
 	images              []namedImage
 	registries          []namedRegistry
 	pushed              []pushedImage
+	plugins             []pushedPlugin
 }
 
 // WithUnix lets the engine listen on a socket, so that any client can reach it, the

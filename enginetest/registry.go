@@ -22,8 +22,9 @@ var registryRoutes = table{
 
 // Registry is what the engine can pull from and push to, under a host's name.
 type Registry struct {
-	Username, Password string           // that it asks for; empty lets everyone in
-	Images             map[string]Image // by name, as "busybox:1.37" or "team/app"; no tag is latest
+	Username, Password string            // that it asks for; empty lets everyone in
+	Images             map[string]Image  // by name, as "busybox:1.37" or "team/app"; no tag is latest
+	Plugins            map[string]Plugin // by name, as images
 }
 
 // WithRegistry gives the engine a registry under the name of its host, as
@@ -37,6 +38,9 @@ func WithRegistry(host string, r Registry) Option {
 				return fmt.Errorf("the image %s: %w", name, err)
 			}
 			s.pushed = append(s.pushed, pushedImage{host, withTag(name), img})
+		}
+		for name, declared := range r.Plugins {
+			s.plugins = append(s.plugins, pushedPlugin{host, withTag(name), newPluginContent(declared.Config, 0)})
 		}
 		s.registries = append(s.registries, namedRegistry{host, r.Username, r.Password})
 		return nil
@@ -53,12 +57,13 @@ type namedRegistry struct{ host, username, password string }
 
 // registry is the registries that the engine can reach, by host.
 type registry struct {
-	hosts  map[string]namedRegistry
-	images map[string]*image // by host and name, as "docker.io/busybox:latest"
+	hosts   map[string]namedRegistry
+	images  map[string]*image         // by host and name, as "docker.io/busybox:latest"
+	plugins map[string]*pluginContent // likewise
 }
 
 func (e *engine) initRegistry(set *settings) {
-	e.registry = registry{hosts: make(map[string]namedRegistry), images: make(map[string]*image)}
+	e.registry = registry{hosts: make(map[string]namedRegistry), images: make(map[string]*image), plugins: make(map[string]*pluginContent)}
 	for _, r := range set.registries {
 		e.registry.hosts[r.host] = r
 	}
@@ -68,6 +73,9 @@ func (e *engine) initRegistry(set *settings) {
 		}
 		p.image.id = p.image.digest()
 		e.registry.images[p.host+"/"+p.name] = p.image
+	}
+	for _, p := range set.plugins {
+		e.registry.plugins[p.host+"/"+p.name] = p.content
 	}
 }
 

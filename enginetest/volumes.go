@@ -64,7 +64,11 @@ func (e *engine) newVolume(o *docker.VolumeCreateOptions) (*volume, error) {
 		return nil, badRequest("create %s: %q includes invalid characters for a local volume name, only \"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. "+
 			"If you intended to pass a host directory, use absolute path", v.Name, v.Name)
 	case v.Driver != "local":
-		return nil, notFound("create %s: error looking up volume plugin %s: plugin %q not found", v.Name, v.Driver, v.Driver)
+		driver, err := e.driver(v.Driver, volumeDriver)
+		if err != nil {
+			return nil, errorf(statusOf(err), "create %s: error looking up volume plugin %s: %v", v.Name, v.Driver, err)
+		}
+		v.Driver = driver
 	}
 	v.Mountpoint = "/var/lib/docker/volumes/" + v.Name + "/_data"
 	e.volumes.byName[v.Name] = v

@@ -1,0 +1,146 @@
+package enginetest
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/cleat-go/docker"
+)
+
+// pluginContent is what a plugin is made of. It never changes.
+type pluginContent struct {
+	config docker.PluginConfig
+	unset  []string // the variables that have no value
+	size   int64    // of its files
+}
+
+// newPluginContent completes a configuration. Files are what the layer is named by.
+func newPluginContent(config docker.PluginConfig, size int64, files ...string) *pluginContent {
+	h := sha256.New()
+	enc := json.NewEncoder(h)
+	enc.Encode([]any{config, files}) //nolint:errcheck // to memory
+	config.RootFS = docker.PluginRootFS{Type: "layers", DiffIDs: []string{"sha256:" + hex.EncodeToString(h.Sum(nil))}}
+	return &pluginContent{config: config, size: max(size, 1)}
+}
+
+// layer is the digest of its files.
+func (p *pluginContent) layer() string { return p.config.RootFS.DiffIDs[0] }
+
+// settings are those that a plugin begins with.
+func (p *pluginContent) settings() docker.PluginSettings {
+	s := docker.PluginSettings{
+		Mounts: append([]docker.PluginMount{}, p.config.Mounts...), Env: []string{},
+		Args: append([]string{}, p.config.Args.Value...), Devices: append([]docker.PluginDevice{}, p.config.Linux.Devices...),
+	}
+	for _, env := range p.config.Env {
+		if !slices.Contains(p.unset, env.Name) {
+			s.Env = append(s.Env, env.Name+"="+env.Value)
+		}
+	}
+	return s
+}
+
+// privileges are what a plugin has to be granted.
+func (p *pluginContent) privileges() []docker.PluginPrivilege {
+	all := []docker.PluginPrivilege{}
+	add := func(wanted bool, name, description string, value ...string) {
+		if wanted {
+			all = append(all, docker.PluginPrivilege{Name: name, Description: description, Value: value})
+		}
+	}
+	config := &p.config
+	network := config.Network.Type
+	add(network != "" && network != "null" && network != "bridge", "network", "permissions to access a network", network)
+	add(config.IPCHost, "host ipc namespace", "allow access to host ipc namespace", "true")
+	add(config.PIDHost, "host pid namespace", "allow access to host pid namespace", "true")
+	for _, m := range config.Mounts {
+		add(m.Source != "", "mount", "host path to mount", m.Source)
+	}
+	for _, d := range config.Linux.Devices {
+		add(d.Path != "", "device", "host device to access", d.Path)
+	}
+	add(config.Linux.AllowAllDevices, "allow-all-devices", "allow 'rwm' access to all devices", "true")
+	add(len(config.Linux.Capabilities) > 0, "capabilities", "list of additional capabilities required", config.Linux.Capabilities...)
+	return all
+}
+
+// granted tells whether privileges are those that a plugin has to be granted, in any order.
+func (p *pluginContent) granted(privileges []docker.PluginPrivilege) bool {
+	key := func(all []docker.PluginPrivilege) []string {
+		keys := make([]string, len(all))
+		for i, one := range all {
+			keys[i] = one.Name + " " + strings.Join(slices.Sorted(slices.Values(one.Value)), " ")
+		}
+		slices.Sort(keys)
+		return keys
+	}
+	return slices.Equal(key(privileges), key(p.privileges()))
+}
+
+func pluginCreate(c *call) error {
+	name, err := pluginName(c.param("name"))
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	taken := c.freePluginName(name)
+	c.mu.Unlock()
+	if taken != nil {
+		return conflict("%v", taken)
+	}
+	content, err := c.readPlugin()
+	if err != nil {
+		return err
+	}
+	config := &content.config
+	config.DockerVersion = c.engineVersion()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.freePluginName(name); err != nil {
+		return conflict("%v", err)
+	}
+	c.emitPlugin(c.addPlugin(name, name, content), "create")
+	c.status = http.StatusNoContent
+	return nil
+}
+
+// readPlugin reads the tar of a plugin: its config.json, and its files below rootfs.
+func (c *call) readPlugin() (*pluginContent, error) {
+	l, err := readTar(c.r.Body)
+	if err != nil {
+		return nil, errorf(http.StatusInternalServerError, "%v", err)
+	}
+	file := l["config.json"]
+	if file == nil {
+		return nil, errorf(http.StatusInternalServerError, "config.json not found")
+	}
+	var config docker.PluginConfig
+	var values struct{ Env []struct{ Value *string } }
+	d := json.NewDecoder(bytes.NewReader(file.data))
+	if err := d.Decode(&config); err != nil {
+		return nil, errorf(http.StatusInternalServerError, "failed to parse config: %v", err)
+	}
+	json.Unmarshal(file.data, &values) //nolint:errcheck // it was read before
+	files := layer{}
+	for name, n := range l {
+		if strings.HasPrefix(name, "rootfs/") {
+			files[name] = n
+		}
+	}
+	if len(files) == 0 && l["rootfs"] == nil {
+		return nil, errorf(http.StatusInternalServerError, "rootfs not found")
+	}
+	img := image{layers: []layer{files}}
+	content := newPluginContent(config, files.size(), img.layerDigests()...)
+	for i, env := range values.Env {
+		if env.Value == nil {
+			content.unset = append(content.unset, config.Env[i].Name)
+		}
+	}
+	return content, nil
+}
