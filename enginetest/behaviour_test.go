@@ -33,7 +33,7 @@ import (
 var update = flag.Bool("update", false, "write the notes of the engines of DOCKER_TEST_HOSTS")
 
 // behaviours are the cases, of all behaviour_*_test.go files.
-var behaviours = slices.Concat(lifeBehaviours, refusalBehaviours, streamBehaviours, fileBehaviours, eventBehaviours)
+var behaviours = slices.Concat(lifeBehaviours, refusalBehaviours, streamBehaviours, fileBehaviours, eventBehaviours, pluginBehaviours)
 
 // behaviour is a case.
 type behaviour struct {
