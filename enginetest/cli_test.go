@@ -32,7 +32,7 @@ type step struct {
 }
 
 // cliScripts are run one after the other, each on an engine of its own.
-var cliScripts = map[string][]step{"containers": cliContainers, "images": cliImages, "networks and volumes": cliNetworks, "cluster": cliCluster}
+var cliScripts = map[string][]step{"containers": cliContainers, "images": cliImages, "networks and volumes": cliNetworks, "cluster": cliCluster, "plugins": cliPlugins}
 
 var cliContainers = []step{
 	{line: "version --format {{.Server.APIVersion}}", out: `^1\.\d\d\n$`},
@@ -180,8 +180,53 @@ var cliNetworks = []step{
 	{line: "system df --format {{.Type}}", out: `^Images\nContainers\nLocal Volumes\nBuild Cache\n$`},
 	{line: "system df -v", out: `busybox`},
 	{line: "service ls", err: `not a swarm manager`, code: 1},
-	{line: "plugin ls", out: `^ID `},
 }
+
+var cliPlugins = []step{
+	{line: "plugin ls", out: `^ID .*ENABLED\n$`},
+	{line: "plugin install team.example/disks:1", in: "n\n", out: `(?s)is requesting the following privileges.*capabilities: \[CAP_SYS_ADMIN\]`, err: `permission denied`, code: 1},
+	{line: "plugin install --grant-all-permissions team.example/disks:1 LEVEL=2", out: `(?s)Digest: sha256:.*Installed plugin team.example/disks:1`},
+	{line: "plugin install --grant-all-permissions team.example/disks:1", err: `already exists`, code: 1},
+	{line: "plugin install --grant-all-permissions team.example/none", err: `not found`, code: 1},
+	{line: "plugin install --grant-all-permissions --alias half team.example/disks:1 NOPE=2", err: `not found in the plugin configuration`, code: 1},
+	{line: "plugin rm half", out: `^half\n$`},
+	{line: "plugin install --grant-all-permissions --alias other --disable team.example/disks:1", out: `Installed plugin`},
+	{line: "plugin ls --no-trunc --format '{{.Name}} {{.Enabled}} {{.PluginReference}}'", out: `(?m)^other:latest false team.example/disks:1$`},
+	{line: "plugin ls -f enabled=true --format {{.Name}}", out: `^team.example/disks:1\n$`},
+	{line: "plugin ls -f capability=networkdriver --format {{.Name}}", out: `^$`},
+	{line: "plugin inspect team.example/disks:1 --format '{{.Settings.Env}} {{.Enabled}}'", out: `^\[LEVEL=2\] true\n$`},
+	{line: "plugin inspect none", err: `not found`, code: 1},
+	{line: "plugin set other LEVEL=3"},
+	{line: "plugin set team.example/disks:1 LEVEL=3", err: `is enabled`, code: 1},
+	{line: "plugin enable other", out: `^other\n$`},
+	{line: "plugin enable other", err: `is enabled`, code: 1},
+	{line: "volume create -d other data", out: `^data\n$`},
+	{line: "plugin disable other", err: `is in use`, code: 1},
+	{line: "volume rm data", out: `^data\n$`},
+	{line: "plugin upgrade --grant-all-permissions other team.example/disks:2", err: `must be disabled`, code: 1},
+	{line: "plugin disable other", out: `^other\n$`},
+	{line: "plugin disable other", err: `is already disabled`, code: 1},
+	{line: "plugin upgrade --grant-all-permissions --skip-remote-check other team.example/disks:2", out: `Upgraded plugin other:latest to team.example/disks:2`},
+	{line: "plugin inspect other --format '{{.PluginReference}} {{.Settings.Env}}'", out: `^team.example/disks:2 \[LEVEL=3\]\n$`},
+	{line: "plugin rm team.example/disks:1", err: `is enabled`, code: 1},
+	{line: "plugin rm -f team.example/disks:1 other", out: `^team.example/disks:1\nother\n$`},
+	{line: "plugin create locked.example/made {{dir}}/plugin", out: `^locked.example/made\n$`},
+	{line: "plugin create locked.example/made {{dir}}/plugin", err: `already exists`, code: 1},
+	{line: "plugin push locked.example/made", err: `no basic auth credentials`, code: 1},
+	{line: "login -u me -p secret locked.example", out: `Login Succeeded`},
+	{line: "plugin push locked.example/made", out: `latest: digest: sha256:`},
+	{line: "plugin rm locked.example/made", out: `^locked.example/made\n$`},
+	{line: "plugin install --grant-all-permissions --disable locked.example/made", out: `Installed plugin locked.example/made`},
+	{line: "plugin inspect locked.example/made --format {{.Config.Description}}", out: `^of a test\n$`},
+	{line: "events --since 10m --until 0s --filter type=plugin --filter event=pull --format {{.Action}}", out: `^(pull\n)+$`},
+}
+
+// disks is a plugin that a registry has.
+var disks = enginetest.Plugin{Config: docker.PluginConfig{
+	Description: "disks", Interface: docker.PluginInterface{Types: []string{"docker.volumedriver/1.0"}, Socket: "disks.sock"},
+	Linux: docker.PluginLinux{Capabilities: []string{"CAP_SYS_ADMIN"}},
+	Env:   []docker.PluginEnv{{Name: "LEVEL", Settable: []string{"value"}, Value: "1"}},
+}}
 
 const dockerfile = `FROM busybox AS base
 ARG WHO=nobody
@@ -208,11 +253,15 @@ func TestCommandLine(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := enginetest.NewServer(t, enginetest.WithUnix(""), enginetest.WithImage("busybox", enginetest.Busybox()),
 				enginetest.WithRegistry("docker.io", enginetest.Registry{Images: map[string]enginetest.Image{"hello": hello}}),
-				enginetest.WithRegistry("team.example", enginetest.Registry{Images: map[string]enginetest.Image{"app:1": hello, "other": hello}}),
+				enginetest.WithRegistry("team.example", enginetest.Registry{
+					Images: map[string]enginetest.Image{"app:1": hello, "other": hello}, Plugins: map[string]enginetest.Plugin{"disks:1": disks, "disks:2": disks},
+				}),
 				enginetest.WithRegistry("locked.example", enginetest.Registry{Username: "me", Password: "secret"}))
 			dir := t.TempDir()
 			require.NoError(t, os.WriteFile(filepath.Join(dir, "file"), []byte("content\n"), 0o644))
 			require.NoError(t, os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(dockerfile), 0o644))
+			require.NoError(t, os.MkdirAll(filepath.Join(dir, "plugin", "rootfs"), 0o755))
+			require.NoError(t, os.WriteFile(filepath.Join(dir, "plugin", "config.json"), []byte(pluginConfig), 0o644))
 			require.NoError(t, os.WriteFile(filepath.Join(dir, "Failing"), []byte("FROM busybox\nRUN exit 9\n"), 0o644))
 			for _, st := range steps {
 				st.run(t, program, s, dir)

@@ -17,15 +17,25 @@ type pluginContent struct {
 	config docker.PluginConfig
 	unset  []string // the variables that have no value
 	size   int64    // of its files
+	digest string   // of its manifest
 }
 
-// newPluginContent completes a configuration. Files are what the layer is named by.
-func newPluginContent(config docker.PluginConfig, size int64, files ...string) *pluginContent {
+// newPluginContent completes a configuration. The files are known by the digest of their layer.
+func newPluginContent(config docker.PluginConfig, layer string, size int64) *pluginContent {
+	config.RootFS = docker.PluginRootFS{Type: "layers", DiffIDs: []string{layer}}
 	h := sha256.New()
-	enc := json.NewEncoder(h)
-	enc.Encode([]any{config, files}) //nolint:errcheck // to memory
-	config.RootFS = docker.PluginRootFS{Type: "layers", DiffIDs: []string{"sha256:" + hex.EncodeToString(h.Sum(nil))}}
-	return &pluginContent{config: config, size: max(size, 1)}
+	json.NewEncoder(h).Encode(config) //nolint:errcheck // to memory
+	return &pluginContent{config: config, size: max(size, 1), digest: "sha256:" + hex.EncodeToString(h.Sum(nil))}
+}
+
+// content is what a declared plugin is made of.
+func (p Plugin) content() *pluginContent {
+	return newPluginContent(p.Config, layerDigest(layer{}), 0)
+}
+
+func layerDigest(l layer) string {
+	img := image{layers: []layer{l}}
+	return img.layerDigests()[0]
 }
 
 // layer is the digest of its files.
@@ -97,8 +107,6 @@ func pluginCreate(c *call) error {
 	if err != nil {
 		return err
 	}
-	config := &content.config
-	config.DockerVersion = c.engineVersion()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := c.freePluginName(name); err != nil {
@@ -135,8 +143,8 @@ func (c *call) readPlugin() (*pluginContent, error) {
 	if len(files) == 0 && l["rootfs"] == nil {
 		return nil, errorf(http.StatusInternalServerError, "rootfs not found")
 	}
-	img := image{layers: []layer{files}}
-	content := newPluginContent(config, files.size(), img.layerDigests()...)
+	config.DockerVersion = c.engineVersion()
+	content := newPluginContent(config, layerDigest(files), files.size())
 	for i, env := range values.Env {
 		if env.Value == nil {
 			content.unset = append(content.unset, config.Env[i].Name)

@@ -37,11 +37,17 @@ func (c *call) remotePlugin(ref string) (*pluginContent, error) {
 	if err := c.reach(host); err != nil {
 		return nil, err
 	}
-	content := c.registry.plugins[host+"/"+name]
-	if content == nil {
-		return nil, notFound("%s: not found", ref)
+	if content := c.registry.plugins[host+"/"+name]; content != nil {
+		return content, nil
 	}
-	return content, nil
+	repo, digest, _ := strings.Cut(name, "@")
+	repo, _, _ = strings.Cut(repo, ":")
+	for name, content := range c.registry.plugins {
+		if content.digest == digest && strings.HasPrefix(name, host+"/"+repo+":") {
+			return content, nil
+		}
+	}
+	return nil, notFound("%s: not found", ref)
 }
 
 // pluginPrivileges tells of nothing where there is no such plugin.
@@ -121,6 +127,7 @@ func (c *call) fetchPlugin(ref, name string, store func(*pluginContent) error) e
 		{Status: "Pulling from " + name, ID: withTag(ref)},
 		{Status: "Downloading", ID: id, ProgressDetail: &messageDetail{Current: size, Total: size}},
 		{Status: "Download complete", ID: id, ProgressDetail: &messageDetail{}},
+		{Status: "Digest: " + content.digest},
 	} {
 		if err := p.send(m); err != nil {
 			return err
@@ -164,7 +171,7 @@ func pluginPush(c *call) error {
 	c.registry.plugins[host+"/"+name] = content
 	c.emitPlugin(plugin, "push")
 	c.mu.Unlock()
-	digest := content.layer()
+	digest := content.digest
 	if err := p.send(message{Status: fmt.Sprintf("%s: digest: %s size: %d", tag, digest, 528)}); err != nil {
 		return err
 	}

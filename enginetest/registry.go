@@ -40,7 +40,7 @@ func WithRegistry(host string, r Registry) Option {
 			s.pushed = append(s.pushed, pushedImage{host, withTag(name), img})
 		}
 		for name, declared := range r.Plugins {
-			s.plugins = append(s.plugins, pushedPlugin{host, withTag(name), newPluginContent(declared.Config, 0)})
+			s.plugins = append(s.plugins, pushedPlugin{host, withTag(name), declared.content()})
 		}
 		s.registries = append(s.registries, namedRegistry{host, r.Username, r.Password})
 		return nil
