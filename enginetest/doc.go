@@ -24,10 +24,12 @@
 // # What is left out
 //
 // Left out are, and answer 501: builds with BuildKit, and the build cache; joining the
-// swarm of another engine, and services of more than 1000 tasks; installing and making
-// plugins; checkpoints; cluster volumes and mounts of images; attestations; sessions.
-// What answers, and is made up: statistics, sizes of layers, process numbers, the digests
+// swarm of another engine, and services of more than 1000 tasks; checkpoints; cluster
+// volumes and mounts of images; attestations; sessions. What answers, and is made up: statistics, sizes of layers, process numbers, the digests
 // of manifests.
+//
+// Nothing runs behind a plugin that is enabled. Volumes and networks that have it for their
+// driver are as those of the engine's own; as a driver of logs it has no effect.
 //
 // A swarm has one node. Its tasks are containers in the first network of their service; the
 // ports and addresses of services are kept and told, and have no effect.
