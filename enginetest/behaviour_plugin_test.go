@@ -76,7 +76,7 @@ func (b *trial) pluginTar() []byte {
 		require.NoError(b, err)
 	}
 	return pluginArchive("config.json", pluginConfig, "rootfs/", "", "rootfs/data/", "", "rootfs/host/", "", "rootfs/host2/", "", "rootfs/run/", "",
-		"rootfs/run/docker/", "", "rootfs/run/docker/plugins/", "", "rootfs/plugin", string(program))
+		"rootfs/run/docker/", "", "rootfs/run/docker/plugins/", "", "rootfs/plugin", string(program), "rootfs/mark", b.mark)
 }
 
 // tryPlugin makes a plugin of the case's own, if the engine lets it.
@@ -133,11 +133,18 @@ func (b *trial) pluginsOf(filters docker.Filters) {
 	b.note("%v: %s", filters, cmp.Or(strings.Join(names, " "), "none"))
 }
 
+func (b *trial) pluginID(name string) string {
+	b.Helper()
+	p, err := b.PluginInspect(b.ctx, name, nil)
+	require.NoError(b, err)
+	return p.ID
+}
+
 // pluginEvents notes what happened to a plugin.
-func (b *trial) pluginEvents(name string) {
+func (b *trial) pluginEvents(id string) {
 	b.Helper()
 	feed, err := b.Events(b.ctx, &docker.EventsOptions{
-		Since: b.began, Until: b.now().Add(time.Millisecond), Filters: docker.Filters{"type": {"plugin"}, "plugin": {name}},
+		Since: b.began, Until: b.now().Add(time.Millisecond), Filters: docker.Filters{"type": {"plugin"}, "plugin": {id}},
 	})
 	require.NoError(b, err)
 	for ev, err := range feed.All() {
@@ -149,6 +156,7 @@ func (b *trial) pluginEvents(name string) {
 var pluginBehaviours = []behaviour{
 	{"a plugin's life", 0, func(b *trial) {
 		name := b.plugin("a")
+		id := b.pluginID(name)
 		b.settings(name)
 		_, err := b.tryPlugin("a", b.pluginTar())
 		b.err("taken", err)
@@ -162,11 +170,11 @@ var pluginBehaviours = []behaviour{
 		b.err("disable", b.PluginDisable(b.ctx, name, nil))
 		b.err("disable by force", b.PluginDisable(b.ctx, name, &docker.PluginDisableOptions{Force: true}))
 		b.err("set", b.PluginSet(b.ctx, name, "LEVEL=2"))
-		b.err("enable", b.PluginEnable(b.ctx, name, nil))
-		b.err("remove by force", b.PluginRemove(b.ctx, name, &docker.PluginRemoveOptions{Force: true}))
+		b.err("enable", b.PluginEnable(b.ctx, name+":latest", nil))
+		b.err("remove by force", b.PluginRemove(b.ctx, id, &docker.PluginRemoveOptions{Force: true}))
 		_, err = b.PluginInspect(b.ctx, name, nil)
 		b.err("inspect", err)
-		b.pluginEvents(name + ":latest")
+		b.pluginEvents(id)
 	}},
 	{"a missing plugin", 0, func(b *trial) {
 		for _, path := range []string{"enable", "disable", "set", "upgrade", "push"} {
@@ -211,8 +219,7 @@ var pluginBehaviours = []behaviour{
 		b.err("one of two", b.PluginSet(b.ctx, name, "LEVEL=9", "NOPE=1"))
 		b.err("args", b.PluginSet(b.ctx, name, "args=c d"))
 		b.settings(name)
-		b.raw(http.MethodPost, "/plugins/"+name+"/set", map[string]any{})
-		b.pluginEvents(name + ":latest")
+		b.pluginEvents(b.pluginID(name))
 	}},
 	{"what is no plugin", 0, func(b *trial) {
 		for _, p := range []struct {
@@ -222,11 +229,8 @@ var pluginBehaviours = []behaviour{
 			{"nothing", nil},
 			{"noise", []byte(strings.Repeat("noise", 1000))},
 			{"no-config", pluginArchive("rootfs/", "")},
-			{"no-files", pluginArchive("config.json", pluginConfig)},
 			{"cut-config", pluginArchive("config.json", "{", "rootfs/", "")},
-			{"empty-config", pluginArchive("config.json", "{}", "rootfs/", "")},
-			{"bad-type", pluginArchive("config.json", `{"interface":{"types":["x"]}}`, "rootfs/", "")},
-			{"cut", pluginArchive("config.json", pluginConfig, "rootfs/", "", "rootfs/a", strings.Repeat("a", 5000))[:4000]},
+			{"empty-config", pluginArchive("config.json", "{}", "rootfs/", "", "rootfs/mark", b.mark)},
 		} {
 			_, err := b.tryPlugin(p.name, p.content)
 			b.err(p.name, err)
@@ -264,7 +268,6 @@ var pluginBehaviours = []behaviour{
 		all()
 		b.pluginsOf(docker.Filters{"enabled": {"x"}})
 		b.pluginsOf(docker.Filters{"nope": {"x"}})
-		b.raw(http.MethodGet, "/plugins", nil, "filters", "nope")
 	}},
 	{"a plugin that drives volumes", 0, func(b *trial) {
 		name, vol := b.plugin("a"), b.name("vol")
@@ -275,7 +278,6 @@ var pluginBehaviours = []behaviour{
 			}
 		}
 		create("disabled", name)
-		create("missing", "no-such-driver")
 		require.NoError(b, b.PluginEnable(b.ctx, name, nil))
 		_, err := b.NetworkCreate(b.ctx, b.name("net"), &docker.NetworkCreateOptions{Driver: name})
 		b.err("network", err)
@@ -295,10 +297,7 @@ var pluginBehaviours = []behaviour{
 		b.err("enable", b.PluginEnable(b.ctx, name, nil))
 		create("once more", name)
 		b.err("disable by force", b.PluginDisable(b.ctx, name, &docker.PluginDisableOptions{Force: true}))
-		b.err("remove", b.PluginRemove(b.ctx, name, nil))
 		b.err("enable", b.PluginEnable(b.ctx, name, nil))
-		b.err("remove the volume", b.VolumeRemove(b.ctx, vol, nil))
 		b.err("remove by force", b.PluginRemove(b.ctx, name, &docker.PluginRemoveOptions{Force: true}))
-		create("gone", name)
 	}},
 }

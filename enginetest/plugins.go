@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/cleat-go/docker"
@@ -35,9 +36,9 @@ const (
 	networkDriver = "networkdriver"
 )
 
-// is tells whether a plugin has a capability: "volumedriver" is that of the type
+// has tells whether a plugin has a capability: "volumedriver" is that of the type
 // "docker.volumedriver/1.0".
-func (p *plugin) is(capability string) bool {
+func (p *plugin) has(capability string) bool {
 	return slices.ContainsFunc(p.Config.Interface.Types, func(kind string) bool {
 		kind, _, _ = strings.Cut(kind, "/")
 		return kind == "docker."+capability
@@ -85,8 +86,9 @@ func (e *engine) findPlugin(name string) (*plugin, error) {
 // plugin is that of the path.
 func (c *call) plugin() (*plugin, error) { return c.findPlugin(c.vars["name"]) }
 
-func (e *engine) emitPlugin(p *plugin, action string) {
-	e.emit(docker.EventPlugin, action, p.ID, map[string]string{"name": p.Name})
+// emitPlugin tells of a plugin under the name that the call has for it.
+func (e *engine) emitPlugin(p *plugin, name, action string) {
+	e.emit(docker.EventPlugin, action, p.ID, map[string]string{"name": name})
 }
 
 // driver is the name of an enabled plugin that is a driver of some kind.
@@ -96,34 +98,23 @@ func (e *engine) driver(name, capability string) (string, error) {
 	case p == nil:
 		return "", notFound("plugin %q not found", name)
 	case !p.Enabled:
-		return "", notFound("plugin %q found but disabled", name)
-	case !p.is(capability):
-		return "", notFound("plugin %q does not have the capability %s", name, capability)
+		return "", conflict("plugin %s found but disabled", name)
+	case !p.has(capability):
+		return "", errorf(http.StatusInternalServerError, "plugin does not provide %q capability", capability)
 	}
 	return p.Name, nil
-}
-
-// drivers are the names of the enabled plugins that are drivers of some kind.
-func (e *engine) drivers(capability string) []string {
-	var names []string
-	for _, p := range e.sortedPlugins() {
-		if p.Enabled && p.is(capability) {
-			names = append(names, p.Name)
-		}
-	}
-	return names
 }
 
 // unused refuses where volumes or networks have a plugin for their driver.
 func (e *engine) unused(p *plugin) error {
 	for _, v := range e.volumes.byName {
 		if v.Driver == p.Name {
-			return conflict("plugin %q is in use", p.Name)
+			return conflict("plugin %s is in use", p.Name)
 		}
 	}
 	for _, n := range e.networks.byID {
 		if n.Driver == p.Name {
-			return conflict("plugin %q is in use", p.Name)
+			return conflict("plugin %s is in use", p.Name)
 		}
 	}
 	return nil
@@ -132,7 +123,7 @@ func (e *engine) unused(p *plugin) error {
 // disabled refuses where a plugin is enabled.
 func (p *plugin) disabled() error {
 	if p.Enabled {
-		return conflict("plugin %q is enabled", p.Name)
+		return conflict("plugin %s is enabled", p.Name)
 	}
 	return nil
 }
@@ -143,16 +134,16 @@ func pluginList(c *call) error {
 		return err
 	}
 	enabled, err := f.bool("enabled", false)
-	if err != nil {
-		return err
+	if err != nil || c.apiVersion() >= 42 && slices.Contains(f["enabled"], "true") && slices.Contains(f["enabled"], "false") {
+		return c.badFilter("'enabled=%v'", f["enabled"])
 	}
 	list := []docker.Plugin{}
 	for _, p := range c.sortedPlugins() {
-		if (len(f["enabled"]) == 0 || p.Enabled == enabled) && f.any("capability", p.is) {
+		if (len(f["enabled"]) == 0 || p.Enabled == enabled) && (len(p.Config.Interface.Types) == 0 || f.any("capability", p.has)) {
 			list = append(list, p.Plugin)
 		}
 	}
-	return c.json(http.StatusOK, list, until(51, "Config.DockerVersion"))
+	return c.json(http.StatusOK, list, pluginFields, until(51, "Config.DockerVersion"))
 }
 
 func pluginInspect(c *call) error {
@@ -160,12 +151,32 @@ func pluginInspect(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.json(http.StatusOK, p.Plugin, until(51, "Config.DockerVersion"))
+	return c.json(http.StatusOK, p.Plugin, pluginFields, until(51, "Config.DockerVersion"))
+}
+
+// pluginFields edits what the types of the client do not tell as engines do: a user that
+// is empty, and values that are not there.
+func pluginFields(c *call, object map[string]any) {
+	config, ok := object["Config"].(map[string]any)
+	if !ok {
+		return
+	}
+	if config["User"] == nil {
+		config["User"] = map[string]any{}
+	}
+	variables, _ := config["Env"].([]any)
+	for _, p := range c.plugins {
+		for i, env := range variables {
+			if p.ID == object["Id"] && p.content.unset[p.Config.Env[i].Name] {
+				env.(map[string]any)["Value"] = nil //nolint:forcetypeassert // it was made of a struct
+			}
+		}
+	}
 }
 
 func pluginEnable(c *call) error {
-	if _, err := c.int("timeout", -1); err != nil || c.param("timeout") == "" {
-		return badRequest("strconv.Atoi: parsing %q: invalid syntax", c.param("timeout"))
+	if _, err := strconv.Atoi(c.param("timeout")); err != nil {
+		return errorf(http.StatusInternalServerError, "strconv.Atoi: parsing %q: invalid syntax", c.param("timeout"))
 	}
 	p, err := c.plugin()
 	if err != nil {
@@ -175,7 +186,7 @@ func pluginEnable(c *call) error {
 		return conflict("plugin already enabled: %v", err)
 	}
 	p.Enabled = true
-	c.emitPlugin(p, "enable")
+	c.emitPlugin(p, c.vars["name"], "enable")
 	return c.done(http.StatusOK)
 }
 
@@ -188,17 +199,11 @@ func pluginDisable(c *call) error {
 		return err
 	}
 	if !p.Enabled {
-		return conflict("plugin is already disabled: plugin %q found but disabled", p.Name)
+		return conflict("plugin is already disabled: plugin %s found but disabled", p.Name)
 	}
-	c.disablePlugin(p)
+	p.Enabled = false
+	c.emitPlugin(p, c.vars["name"], "disable")
 	return c.done(http.StatusOK)
-}
-
-func (e *engine) disablePlugin(p *plugin) {
-	if p.Enabled {
-		p.Enabled = false
-		e.emitPlugin(p, "disable")
-	}
 }
 
 func pluginRemove(c *call) error {
@@ -214,29 +219,24 @@ func pluginRemove(c *call) error {
 			return err
 		}
 	}
-	c.disablePlugin(p)
 	c.plugins = slices.DeleteFunc(c.plugins, func(other *plugin) bool { return other == p })
-	c.emitPlugin(p, "remove")
+	c.emitPlugin(p, c.vars["name"], "remove")
 	return c.done(http.StatusOK)
 }
 
 // addPlugin makes a plugin, which is not enabled.
 func (e *engine) addPlugin(name, reference string, content *pluginContent) *plugin {
-	p := &plugin{Plugin: docker.Plugin{ID: newID(), Name: name, PluginReference: reference}}
-	p.holds(content)
+	p := &plugin{content: content, Plugin: docker.Plugin{
+		ID: newID(), Name: name, PluginReference: reference, Config: content.config, Settings: content.settings(),
+	}}
 	e.plugins = append(e.plugins, p)
 	return p
-}
-
-// holds gives a plugin what it is made of, and the settings that come with that.
-func (p *plugin) holds(content *pluginContent) {
-	p.content, p.Config, p.Settings = content, content.config, content.settings()
 }
 
 // freePluginName refuses a name that a plugin has.
 func (e *engine) freePluginName(name string) error {
 	if e.pluginNamed(name) != nil {
-		return fmt.Errorf("plugin %q already exists", name)
+		return fmt.Errorf("plugin %s already exists", name)
 	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package enginetest
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -15,9 +14,9 @@ import (
 // pluginContent is what a plugin is made of. It never changes.
 type pluginContent struct {
 	config docker.PluginConfig
-	unset  []string // the variables that have no value
-	size   int64    // of its files
-	digest string   // of its manifest
+	unset  map[string]bool // the variables that have no value
+	size   int64           // of its files
+	digest string          // of its manifest
 }
 
 // newPluginContent completes a configuration. The files are known by the digest of their layer.
@@ -25,12 +24,14 @@ func newPluginContent(config docker.PluginConfig, layer string, size int64) *plu
 	config.RootFS = docker.PluginRootFS{Type: "layers", DiffIDs: []string{layer}}
 	h := sha256.New()
 	json.NewEncoder(h).Encode(config) //nolint:errcheck // to memory
-	return &pluginContent{config: config, size: max(size, 1), digest: "sha256:" + hex.EncodeToString(h.Sum(nil))}
+	return &pluginContent{config: config, unset: make(map[string]bool), size: max(size, 1), digest: "sha256:" + hex.EncodeToString(h.Sum(nil))}
 }
 
 // content is what a declared plugin is made of.
-func (p Plugin) content() *pluginContent {
-	return newPluginContent(p.Config, layerDigest(layer{}), 0)
+func (p Plugin) content() (*pluginContent, error) {
+	b, err := json.Marshal(p.Config)
+	files := layer{"plugin": {mode: 0o755, data: b}}
+	return newPluginContent(p.Config, layerDigest(files), files.size()), err
 }
 
 func layerDigest(l layer) string {
@@ -48,7 +49,7 @@ func (p *pluginContent) settings() docker.PluginSettings {
 		Args: append([]string{}, p.config.Args.Value...), Devices: append([]docker.PluginDevice{}, p.config.Linux.Devices...),
 	}
 	for _, env := range p.config.Env {
-		if !slices.Contains(p.unset, env.Name) {
+		if !p.unset[env.Name] {
 			s.Env = append(s.Env, env.Name+"="+env.Value)
 		}
 	}
@@ -93,9 +94,12 @@ func (p *pluginContent) granted(privileges []docker.PluginPrivilege) bool {
 }
 
 func pluginCreate(c *call) error {
-	name, err := pluginName(c.param("name"))
+	name, err := c.pluginName(c.param("name"))
+	if strings.Contains(c.param("name"), "@") {
+		return errorf(http.StatusInternalServerError, "canonical references are not permitted")
+	}
 	if err != nil {
-		return err
+		return errorf(http.StatusInternalServerError, "failed to parse reference %s: %v", c.param("name"), err)
 	}
 	c.mu.Lock()
 	taken := c.freePluginName(name)
@@ -112,8 +116,24 @@ func pluginCreate(c *call) error {
 	if err := c.freePluginName(name); err != nil {
 		return conflict("%v", err)
 	}
-	c.emitPlugin(c.addPlugin(name, name, content), "create")
+	if err := c.newPluginLayer(content.layer()); err != nil {
+		return err
+	}
+	c.emitPlugin(c.addPlugin(name, name, content), name, "create")
 	c.status = http.StatusNoContent
+	return nil
+}
+
+// newPluginLayer refuses to make files that a plugin has: engines keep them once, and
+// do not expect them.
+func (e *engine) newPluginLayer(digest string) error {
+	status := http.StatusConflict
+	if e.apiVersion() >= 48 {
+		status = http.StatusInternalServerError
+	}
+	if slices.ContainsFunc(e.plugins, func(p *plugin) bool { return p.content.layer() == digest }) {
+		return errorf(status, "content %s: already exists", digest)
+	}
 	return nil
 }
 
@@ -121,33 +141,35 @@ func pluginCreate(c *call) error {
 func (c *call) readPlugin() (*pluginContent, error) {
 	l, err := readTar(c.r.Body)
 	if err != nil {
-		return nil, errorf(http.StatusInternalServerError, "%v", err)
+		return nil, errorf(http.StatusInternalServerError, "failed to read from tar: %v", err)
 	}
-	file := l["config.json"]
-	if file == nil {
-		return nil, errorf(http.StatusInternalServerError, "config.json not found")
-	}
-	var config docker.PluginConfig
-	var values struct{ Env []struct{ Value *string } }
-	d := json.NewDecoder(bytes.NewReader(file.data))
-	if err := d.Decode(&config); err != nil {
-		return nil, errorf(http.StatusInternalServerError, "failed to parse config: %v", err)
-	}
-	json.Unmarshal(file.data, &values) //nolint:errcheck // it was read before
 	files := layer{}
 	for name, n := range l {
 		if strings.HasPrefix(name, "rootfs/") {
 			files[name] = n
 		}
 	}
-	if len(files) == 0 && l["rootfs"] == nil {
-		return nil, errorf(http.StatusInternalServerError, "rootfs not found")
+	file := l["config.json"]
+	switch {
+	case len(files) == 0 && l["rootfs"] == nil && c.apiVersion() < 48:
+		return nil, errorf(http.StatusInternalServerError, "no rootfs found: EOF")
+	case file == nil:
+		return nil, errorf(http.StatusInternalServerError, "config not found")
+	}
+	var config docker.PluginConfig
+	var values struct{ Env []struct{ Value *string } }
+	err = json.Unmarshal(file.data, &config)
+	if err == nil {
+		err = json.Unmarshal(file.data, &values)
+	}
+	if err != nil {
+		return nil, errorf(http.StatusInternalServerError, "failed to parse config: %v", err)
 	}
 	config.DockerVersion = c.engineVersion()
 	content := newPluginContent(config, layerDigest(files), files.size())
 	for i, env := range values.Env {
 		if env.Value == nil {
-			content.unset = append(content.unset, config.Env[i].Name)
+			content.unset[config.Env[i].Name] = true
 		}
 	}
 	return content, nil

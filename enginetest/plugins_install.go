@@ -1,17 +1,16 @@
 package enginetest
 
 import (
-	"fmt"
 	"net/http"
 	"strings"
 
 	"github.com/cleat-go/docker"
 )
 
-// Plugin is a plugin that a registry has. No process is behind one that is installed and
-// enabled: it serves no volumes.
+// Plugin is a plugin that a registry has. Nothing runs behind one that is installed and
+// enabled.
 type Plugin struct {
-	Config docker.PluginConfig // without RootFS and DockerVersion, which the engine makes
+	Config docker.PluginConfig // DockerVersion and RootFS are the engine's to set
 }
 
 // pushedPlugin is a plugin that a registry has from the start.
@@ -20,24 +19,45 @@ type pushedPlugin struct {
 	content    *pluginContent
 }
 
-// pluginName is the name that a plugin is given.
-func pluginName(name string) (string, error) {
-	if err := validRepository(name); err != nil {
-		return "", err
-	}
-	if name == "" || strings.Contains(name, "@") {
-		return "", badRequest("invalid reference format")
-	}
-	return withTag(name), nil
+// manifestSize is that of a plugin's manifest.
+const manifestSize = 419
+
+func (p *pluginContent) descriptor() docker.Descriptor {
+	return docker.Descriptor{MediaType: "application/vnd.docker.distribution.manifest.v2+json", Digest: p.digest, Size: manifestSize}
 }
 
-// remotePlugin finds what a registry has.
+// pluginName is a name with a tag, without a digest.
+func (c *call) pluginName(name string) (string, error) {
+	name, _, _ = strings.Cut(name, "@")
+	err := validRepository(name)
+	switch {
+	case name == "":
+		err = errorf(http.StatusInternalServerError, "invalid reference format")
+	case err != nil && c.apiVersion() < 42 && name != strings.ToLower(name):
+		err = errorf(http.StatusInternalServerError, "invalid reference format: repository name must be lowercase")
+	case err != nil:
+		err = errorf(http.StatusInternalServerError, "%v", err)
+	}
+	return withTag(name), err
+}
+
+// notAnImage refuses to pull a plugin as an image.
+func (c *call) notAnImage() error {
+	status := http.StatusInternalServerError
+	if c.apiVersion() >= 48 {
+		status = http.StatusBadRequest
+	}
+	return errorf(status, "Encountered remote \"application/vnd.docker.plugin.v1+json\"(plugin) when fetching")
+}
+
+// remotePlugin is what a registry has: it is nil for an image.
 func (c *call) remotePlugin(ref string) (*pluginContent, error) {
 	host, name := split(ref)
 	if err := c.reach(host); err != nil {
-		return nil, err
+		return nil, errorf(statusOf(err), "error resolving plugin reference: %v", err)
 	}
-	if content := c.registry.plugins[host+"/"+name]; content != nil {
+	content, isImage := c.registry.plugins[host+"/"+name], c.registry.images[host+"/"+name] != nil
+	if content != nil || isImage {
 		return content, nil
 	}
 	repo, digest, _ := strings.Cut(name, "@")
@@ -47,96 +67,149 @@ func (c *call) remotePlugin(ref string) (*pluginContent, error) {
 			return content, nil
 		}
 	}
-	return nil, notFound("%s: not found", ref)
+	return nil, notFound("error resolving plugin reference: %s: not found", withTag(ref))
 }
 
-// pluginPrivileges tells of nothing where there is no such plugin.
+// pluginPrivileges tells of none where there is no such plugin, or no such registry.
 func pluginPrivileges(c *call) error {
-	privileges := []docker.PluginPrivilege{}
-	if content, err := c.remotePlugin(c.param("remote")); err == nil {
-		privileges = content.privileges()
+	ref := c.param("remote")
+	if _, err := c.pluginName(ref); err != nil {
+		return err
 	}
-	return c.json(http.StatusOK, privileges)
+	content, err := c.remotePlugin(ref)
+	switch {
+	case err != nil:
+		return c.json(http.StatusOK, []docker.PluginPrivilege{})
+	case content == nil:
+		return errorf(http.StatusInternalServerError, "did not find plugin config for specified reference %s", withTag(ref))
+	}
+	return c.json(http.StatusOK, content.privileges())
+}
+
+// pluginFetch is a pull or an upgrade.
+type pluginFetch struct {
+	*call
+	ref, name string // the remote's and the plugin's
+	granted   []docker.PluginPrivilege
+}
+
+func (c *call) pluginFetch(name string) (*pluginFetch, error) {
+	f := &pluginFetch{call: c, ref: c.param("remote")}
+	remote, err := c.pluginName(f.ref)
+	if err != nil {
+		return nil, err
+	}
+	if f.name = remote; name != "" {
+		f.name, err = c.pluginName(name)
+	}
+	if err == nil {
+		err = c.optional(&f.granted)
+	}
+	c.header.Set("Docker-Plugin-Name", f.name)
+	return f, err
 }
 
 func pluginPull(c *call) error {
-	ref := c.param("remote")
-	name, err := pluginName(c.param("name"))
-	if c.param("name") == "" {
-		name, err = pluginName(strings.SplitN(ref, "@", 2)[0])
-	}
+	f, err := c.pluginFetch(c.param("name"))
 	if err != nil {
 		return err
 	}
-	c.mu.Lock()
-	err = c.freePluginName(name)
-	c.mu.Unlock()
-	if err != nil {
-		return badRequest("%v", err)
-	}
-	return c.fetchPlugin(ref, name, func(content *pluginContent) error {
-		if err := c.freePluginName(name); err != nil {
+	free := func() error {
+		if err := c.freePluginName(f.name); err != nil {
 			return badRequest("%v", err)
 		}
-		c.emitPlugin(c.addPlugin(name, withTag(ref), content), "pull")
 		return nil
-	})
+	}
+	return f.fetch(free, func(content *pluginContent) { c.addPlugin(f.name, withTag(f.ref), content) })
 }
 
+// pluginUpgrade keeps the settings as they are.
 func pluginUpgrade(c *call) error {
-	c.mu.Lock()
-	p, err := c.plugin()
-	if err == nil {
-		err = p.disabled()
-	}
-	c.mu.Unlock()
+	f, err := c.pluginFetch(c.vars["name"])
 	if err != nil {
 		return err
 	}
-	ref := c.param("remote")
-	return c.fetchPlugin(ref, p.Name, func(content *pluginContent) error {
-		if err := p.disabled(); err != nil {
+	var p *plugin
+	disabled := func() (err error) {
+		if p, err = c.findPlugin(f.name); err != nil {
 			return err
 		}
-		settings := p.Settings
-		p.holds(content)
-		p.Settings.Env, p.PluginReference = settings.Env, withTag(ref)
-		c.emitPlugin(p, "upgrade")
+		if err = p.disabled(); err != nil {
+			return conflict("plugin must be disabled before upgrading: %v", err)
+		}
 		return nil
+	}
+	return f.fetch(disabled, func(content *pluginContent) {
+		p.content, p.Config, p.PluginReference = content, content.config, withTag(f.ref)
 	})
 }
 
-// fetchPlugin tells of the pull of a plugin. What stores it runs with the lock.
-func (c *call) fetchPlugin(ref, name string, store func(*pluginContent) error) error {
-	var privileges []docker.PluginPrivilege
-	if err := c.decode(&privileges); err != nil {
+// fetch gets a plugin from its registry and stores it, if it may: before and after.
+func (f *pluginFetch) fetch(may func() error, store func(*pluginContent)) error {
+	f.mu.Lock()
+	err := may()
+	var content *pluginContent
+	if err == nil {
+		content, err = f.remotePlugin(f.ref)
+	}
+	there := content != nil && f.newPluginLayer(content.layer()) != nil
+	f.mu.Unlock()
+	if err != nil {
 		return err
 	}
-	c.header.Set("Docker-Plugin-Name", name)
-	c.mu.Lock()
-	content, err := c.remotePlugin(ref)
-	c.mu.Unlock()
+	p, err := f.tell(content, there)
+	if err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.emit(docker.EventPlugin, "pull", withTag(f.ref), map[string]string{"name": f.name})
+	err = may()
 	switch {
-	case err != nil:
-		return err
-	case !content.granted(privileges):
-		return badRequest("incorrect privileges")
+	case content == nil:
+		err = errorf(http.StatusInternalServerError, "fetched plugin image but plugin config is missing")
+	case !content.granted(f.granted):
+		err = badRequest("incorrect privileges")
+	case err == nil:
+		store(content)
 	}
-	p, id, size := c.progress(), short(content.layer()), content.size
-	for _, m := range []message{
-		{Status: "Pulling from " + name, ID: withTag(ref)},
-		{Status: "Downloading", ID: id, ProgressDetail: &messageDetail{Current: size, Total: size}},
-		{Status: "Download complete", ID: id, ProgressDetail: &messageDetail{}},
-		{Status: "Digest: " + content.digest},
-	} {
+	return p.fail(err)
+}
+
+// tell sends what a pull tells. An image has nothing to tell of.
+func (f *pluginFetch) tell(content *pluginContent, there bool) (*progress, error) {
+	host, name := split(f.ref)
+	repo, tag, _ := strings.Cut(name, ":")
+	if strings.Contains(f.ref, "@") {
+		repo, tag = strings.SplitN(name, "@", 2)[0], f.ref
+	}
+	if host != "docker.io" {
+		repo = host + "/" + repo
+	}
+	p := f.progress()
+	err := p.send(message{Status: "Pulling from " + repo, ID: tag})
+	if content == nil || err != nil {
+		return p, err
+	}
+	id, detail := short(content.layer()), &messageDetail{Current: content.size, Total: content.size}
+	messages := []message{{Status: "Digest: " + content.digest}}
+	if there {
+		messages = append(messages, message{Status: "Already exists", ID: id, ProgressDetail: &messageDetail{}})
+	} else {
+		messages = append(messages, message{Status: "Waiting", ID: id, ProgressDetail: &messageDetail{}},
+			message{Status: "Downloading", ID: id, ProgressDetail: detail}, message{Status: "Download complete", ID: id, ProgressDetail: &messageDetail{}})
+	}
+	return p, p.sendAll(append(messages, message{Status: "Extracting", ID: id, ProgressDetail: detail},
+		message{Status: "Complete", ID: id, ProgressDetail: &messageDetail{}}))
+}
+
+func (p *progress) sendAll(messages []message) error {
+	for _, m := range messages {
 		if err := p.send(m); err != nil {
 			return err
 		}
 	}
-	c.mu.Lock()
-	err = store(content)
-	c.mu.Unlock()
-	return p.fail(err)
+	return nil
 }
 
 func pluginPush(c *call) error {
@@ -150,30 +223,27 @@ func pluginPush(c *call) error {
 	content := plugin.content
 	err = c.reach(host)
 	c.mu.Unlock()
-	p, id, size := c.progress(), short(content.layer()), content.size
+	p := c.progress()
 	repo, tag, _ := strings.Cut(name, ":")
-	if err := p.send(message{Status: "The push refers to repository [" + host + "/" + repo + "]"}); err != nil {
-		return err
+	messages := []message{{Status: "The push refers to repository [" + host + "/" + repo + "]"}}
+	blobs := []docker.Descriptor{content.descriptor(), {Digest: content.layer(), Size: content.size}}
+	for _, b := range blobs {
+		messages = append(messages, message{Status: "Preparing", ID: short(b.Digest), ProgressDetail: &messageDetail{}})
 	}
-	if err != nil {
-		return p.fail(err)
-	}
-	for _, m := range []message{
-		{Status: "Preparing", ID: id, ProgressDetail: &messageDetail{}},
-		{Status: "Pushing", ID: id, ProgressDetail: &messageDetail{Current: size, Total: size}},
-		{Status: "Pushed", ID: id, ProgressDetail: &messageDetail{}},
-	} {
-		if err := p.send(m); err != nil {
-			return err
+	if sent := p.sendAll(messages); sent != nil || err != nil {
+		if sent == nil {
+			sent = p.fail(errorf(http.StatusInternalServerError, "error pushing plugin: %v", err))
 		}
+		return sent
+	}
+	messages = nil
+	for _, b := range blobs {
+		messages = append(messages, message{Status: "Upload complete", ID: short(b.Digest), ProgressDetail: &messageDetail{Current: b.Size, Total: b.Size}},
+			message{Status: "Upload complete", ID: short(b.Digest), ProgressDetail: &messageDetail{}})
 	}
 	c.mu.Lock()
 	c.registry.plugins[host+"/"+name] = content
-	c.emitPlugin(plugin, "push")
+	delete(c.registry.images, host+"/"+name)
 	c.mu.Unlock()
-	digest := content.digest
-	if err := p.send(message{Status: fmt.Sprintf("%s: digest: %s size: %d", tag, digest, 528)}); err != nil {
-		return err
-	}
-	return p.send(message{ProgressDetail: &messageDetail{}, Aux: map[string]any{"Tag": tag, "Digest": digest, "Size": 528}})
+	return p.sendAll(append(messages, message{ProgressDetail: &messageDetail{}, Aux: map[string]any{"Tag": tag, "Digest": content.digest, "Size": manifestSize}}))
 }

@@ -1,6 +1,8 @@
 package enginetest
 
 import (
+	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -8,15 +10,15 @@ import (
 
 func pluginSet(c *call) error {
 	var settings []string
-	if err := c.decode(&settings); err != nil {
+	if err := c.optional(&settings); err != nil {
 		return err
 	}
 	p, err := c.plugin()
 	if err != nil {
 		return err
 	}
-	if err := p.disabled(); err != nil {
-		return err
+	if p.Enabled {
+		return errorf(http.StatusInternalServerError, "cannot set on an active plugin, disable plugin before setting")
 	}
 	for _, text := range settings {
 		if err := p.set(text); err != nil {
@@ -38,11 +40,11 @@ func (p *plugin) settable() []pluginSetting {
 	for _, env := range p.Config.Env {
 		all = append(all, pluginSetting{env.Name, "value", env.Settable, func(value string) { p.setEnv(env.Name, value) }})
 	}
-	for i, m := range p.Config.Mounts {
-		all = append(all, pluginSetting{m.Name, "source", m.Settable, func(value string) { p.Settings.Mounts[i].Source = value }})
+	for _, m := range p.Config.Mounts {
+		all = append(all, pluginSetting{m.Name, "source", m.Settable, func(value string) { p.setMount(m.Name, value) }})
 	}
-	for i, d := range p.Config.Linux.Devices {
-		all = append(all, pluginSetting{d.Name, "path", d.Settable, func(value string) { p.Settings.Devices[i].Path = value }})
+	for _, d := range p.Config.Linux.Devices {
+		all = append(all, pluginSetting{d.Name, "path", d.Settable, func(value string) { p.setDevice(d.Name, value) }})
 	}
 	args := p.Config.Args
 	return append(all, pluginSetting{args.Name, "value", args.Settable, func(value string) { p.Settings.Args = strings.Split(value, " ") }})
@@ -58,14 +60,32 @@ func (p *plugin) setEnv(name, value string) {
 	p.Settings.Env = append(p.Settings.Env, name+"="+value)
 }
 
+// setMount and setDevice change nothing where the settings are those of another
+// configuration, before an upgrade.
+func (p *plugin) setMount(name, source string) {
+	for i := range p.Settings.Mounts {
+		if p.Settings.Mounts[i].Name == name {
+			p.Settings.Mounts[i].Source = source
+		}
+	}
+}
+
+func (p *plugin) setDevice(name, path string) {
+	for i := range p.Settings.Devices {
+		if p.Settings.Devices[i].Name == name {
+			p.Settings.Devices[i].Path = path
+		}
+	}
+}
+
 // set changes a setting: name=value or name.field=value.
 func (p *plugin) set(text string) error {
 	full, value, _ := strings.Cut(text, "=")
 	if strings.HasPrefix(text, "=") {
-		return badRequest("invalid format, must be <name>.<field>=<value>")
+		return errors.New("invalid format, must be <name>[.<field>][=<value>]")
 	}
 	name, field := full, ""
-	if i := strings.LastIndexByte(full, '.'); i >= 0 {
+	if i := strings.LastIndexByte(full, '.'); i > 0 {
 		name, field = full[:i], full[i+1:]
 	}
 	for _, s := range p.settable() {
@@ -76,13 +96,13 @@ func (p *plugin) set(text string) error {
 			field = s.settable[0]
 		}
 		switch {
-		case field == "":
-			return badRequest("multiple fields are settable, one must be specified")
+		case field == "" && len(s.settable) > 1:
+			return errors.New("multiple fields are settable, one must be specified")
 		case field != s.field, !slices.Contains(s.settable, field):
-			return badRequest("%q is not settable", name+"."+field)
+			return fmt.Errorf("%q is not settable", full)
 		}
 		s.set(value)
 		return nil
 	}
-	return badRequest("setting %q not found in the plugin configuration", name)
+	return fmt.Errorf("setting %q not found in the plugin configuration", name)
 }

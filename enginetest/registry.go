@@ -40,7 +40,11 @@ func WithRegistry(host string, r Registry) Option {
 			s.pushed = append(s.pushed, pushedImage{host, withTag(name), img})
 		}
 		for name, declared := range r.Plugins {
-			s.plugins = append(s.plugins, pushedPlugin{host, withTag(name), declared.content()})
+			content, err := declared.content()
+			if err != nil {
+				return fmt.Errorf("the plugin %s: %w", name, err)
+			}
+			s.plugins = append(s.plugins, pushedPlugin{host, withTag(name), content})
 		}
 		s.registries = append(s.registries, namedRegistry{host, r.Username, r.Password})
 		return nil
@@ -130,11 +134,13 @@ func (c *call) pull(ref, tag string) error {
 	host, name := split(ref)
 	c.mu.Lock()
 	err := c.reach(host)
-	img := c.registry.images[host+"/"+name]
+	img, plugin := c.registry.images[host+"/"+name], c.registry.plugins[host+"/"+name]
 	c.mu.Unlock()
 	switch {
 	case err != nil:
 		return err
+	case plugin != nil:
+		return c.notAnImage()
 	case img == nil && host == "docker.io":
 		return notFound("pull access denied for %s, repository does not exist or may require 'docker login': denied: "+
 			"requested access to the resource is denied", strings.SplitN(name, ":", 2)[0])
@@ -224,6 +230,7 @@ func imagePush(c *call) error {
 	tag := name[strings.LastIndexByte(name, ':')+1:]
 	c.mu.Lock()
 	c.registry.images[host+"/"+name] = img
+	delete(c.registry.plugins, host+"/"+name)
 	c.emit(docker.EventImage, "push", ref, withName(img.config.Labels, c.vars["name"]))
 	c.mu.Unlock()
 	if err := p.send(message{Status: fmt.Sprintf("%s: digest: %s size: %d", tag, img.manifest(), 528)}); err != nil {
@@ -257,6 +264,9 @@ func distributionInspect(c *call) error {
 		return err
 	}
 	img := c.registry.images[host+"/"+name]
+	if plugin := c.registry.plugins[host+"/"+name]; plugin != nil {
+		return c.json(http.StatusOK, docker.Distribution{Descriptor: plugin.descriptor()})
+	}
 	if img == nil {
 		return notFound("manifest unknown: manifest unknown")
 	}

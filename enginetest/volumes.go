@@ -68,9 +68,10 @@ func (e *engine) newVolume(o *docker.VolumeCreateOptions) (*volume, error) {
 		if err != nil {
 			return nil, errorf(statusOf(err), "create %s: error looking up volume plugin %s: %v", v.Name, v.Driver, err)
 		}
-		v.Driver = driver
+		v.Driver, v.CreatedAt = driver, docker.Timestamp{}
+	default:
+		v.Mountpoint = "/var/lib/docker/volumes/" + v.Name + "/_data"
 	}
-	v.Mountpoint = "/var/lib/docker/volumes/" + v.Name + "/_data"
 	e.volumes.byName[v.Name] = v
 	e.emit(docker.EventVolume, "create", v.Name, map[string]string{"driver": v.Driver})
 	return v, nil
