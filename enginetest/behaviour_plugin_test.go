@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -229,6 +230,7 @@ var pluginBehaviours = []behaviour{
 			{"nothing", nil},
 			{"noise", []byte(strings.Repeat("noise", 1000))},
 			{"no-config", pluginArchive("rootfs/", "")},
+			{"no-files", pluginArchive("config.json", pluginConfig)},
 			{"cut-config", pluginArchive("config.json", "{", "rootfs/", "")},
 			{"empty-config", pluginArchive("config.json", "{}", "rootfs/", "", "rootfs/mark", b.mark)},
 		} {
@@ -238,6 +240,16 @@ var pluginBehaviours = []behaviour{
 		for _, name := range []string{"", "UPPER", "a b", "a@sha256:" + strings.Repeat("0", 64)} {
 			b.raw(http.MethodPost, "/plugins/create", nil, "name", name)
 		}
+	}},
+	{"plugins of the same files", 0, func(b *trial) {
+		name, content := b.plugin("a"), b.pluginTar()
+		_, err := b.tryPlugin("b", content)
+		require.Error(b, err)
+		b.show(regexp.MustCompile(`sha256:[0-9a-f]{64}`).FindString(err.Error()), "<digest>")
+		b.err("another", err)
+		require.NoError(b, b.PluginRemove(b.ctx, name, nil))
+		_, err = b.tryPlugin("b", content)
+		b.err("the only one", err)
 	}},
 	{"calls for a plugin that cannot be", 0, func(b *trial) {
 		name := b.plugin("a")
