@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"cmp"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
@@ -223,12 +224,17 @@ var pluginBehaviours = []behaviour{
 		b.pluginEvents(b.pluginID(name))
 	}},
 	{"what is no plugin", 0, func(b *trial) {
+		var compressed bytes.Buffer
+		zip := gzip.NewWriter(&compressed)
+		zip.Write(b.pluginTar()) //nolint:errcheck // to memory
+		require.NoError(b, zip.Close())
 		for _, p := range []struct {
 			name    string
 			content []byte
 		}{
 			{"nothing", nil},
 			{"noise", []byte(strings.Repeat("noise", 1000))},
+			{"compressed", compressed.Bytes()},
 			{"no-config", pluginArchive("rootfs/", "")},
 			{"no-files", pluginArchive("config.json", pluginConfig)},
 			{"cut-config", pluginArchive("config.json", "{", "rootfs/", "")},
@@ -309,6 +315,8 @@ var pluginBehaviours = []behaviour{
 		b.err("enable", b.PluginEnable(b.ctx, name, nil))
 		create("once more", name)
 		b.err("disable by force", b.PluginDisable(b.ctx, name, &docker.PluginDisableOptions{Force: true}))
+		_, err = b.VolumeInspect(b.ctx, vol, nil)
+		b.err("the volume", err)
 		b.err("enable", b.PluginEnable(b.ctx, name, nil))
 		b.err("remove by force", b.PluginRemove(b.ctx, name, &docker.PluginRemoveOptions{Force: true}))
 	}},

@@ -1,9 +1,13 @@
 package enginetest
 
 import (
+	"archive/tar"
+	"bufio"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -30,13 +34,18 @@ func newPluginContent(config docker.PluginConfig, layer string, size int64) *plu
 // content is what a declared plugin is made of.
 func (p Plugin) content() (*pluginContent, error) {
 	b, err := json.Marshal(p.Config)
-	files := layer{"plugin": {mode: 0o755, data: b}}
-	return newPluginContent(p.Config, layerDigest(files), files.size()), err
+	files := layer{"rootfs/plugin": {mode: 0o755, data: b}}
+	return newPluginContent(p.Config, pluginLayer(files), files.size()), err
 }
 
-func layerDigest(l layer) string {
-	img := image{layers: []layer{l}}
-	return img.layerDigests()[0]
+// pluginLayer is the digest of a plugin's files, with their times.
+func pluginLayer(files layer) string {
+	h := sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		n := files[name]
+		fmt.Fprintf(h, "%q %v %d %d %d %q %q\n", name, n.mode, n.uid, n.gid, n.modified.UnixNano(), n.link, n.data)
+	}
+	return "sha256:" + hex.EncodeToString(h.Sum(nil))
 }
 
 // layer is the digest of its files.
@@ -139,19 +148,21 @@ func (e *engine) newPluginLayer(digest string) error {
 
 // readPlugin reads the tar of a plugin: its config.json, and its files below rootfs.
 func (c *call) readPlugin() (*pluginContent, error) {
-	l, err := readTar(c.r.Body)
+	body := bufio.NewReader(c.r.Body)
+	magic, _ := body.Peek(2) //nolint:errcheck // the next read tells
+	files, err := readTar(body)
+	if err == nil && string(magic) == "\x1f\x8b" {
+		err = tar.ErrHeader // engines take no compressed ones
+	}
 	if err != nil {
 		return nil, errorf(http.StatusInternalServerError, "failed to read from tar: %v", err)
 	}
-	files := layer{}
-	for name, n := range l {
-		if strings.HasPrefix(name, "rootfs/") {
-			files[name] = n
-		}
-	}
-	file := l["config.json"]
+	file := files["config.json"]
+	maps.DeleteFunc(files, func(name string, n *node) bool {
+		return n == nil || name != "rootfs" && !strings.HasPrefix(name, "rootfs/")
+	})
 	switch {
-	case len(files) == 0 && l["rootfs"] == nil && c.apiVersion() < 48:
+	case len(files) == 0 && c.apiVersion() < 48:
 		return nil, errorf(http.StatusInternalServerError, "no rootfs found: EOF")
 	case file == nil:
 		return nil, errorf(http.StatusInternalServerError, "config not found")
@@ -166,7 +177,7 @@ func (c *call) readPlugin() (*pluginContent, error) {
 		return nil, errorf(http.StatusInternalServerError, "failed to parse config: %v", err)
 	}
 	config.DockerVersion = c.engineVersion()
-	content := newPluginContent(config, layerDigest(files), files.size())
+	content := newPluginContent(config, pluginLayer(files), files.size())
 	for i, env := range values.Env {
 		if env.Value == nil {
 			content.unset[config.Env[i].Name] = true

@@ -102,11 +102,11 @@ func (c *call) pluginFetch(name string) (*pluginFetch, error) {
 	if f.name = remote; name != "" {
 		f.name, err = c.pluginName(name)
 	}
-	if err == nil {
-		err = c.optional(&f.granted)
+	if err != nil {
+		return nil, err
 	}
 	c.header.Set("Docker-Plugin-Name", f.name)
-	return f, err
+	return f, c.optional(&f.granted)
 }
 
 func pluginPull(c *call) error {

@@ -248,6 +248,10 @@ func (c *call) volume() (*volume, error) {
 	if !ok {
 		return nil, notFound("get %s: no such volume", c.vars["name"])
 	}
+	if p := c.pluginNamed(v.Driver); p != nil && !p.Enabled {
+		return nil, conflict("get %s: error while checking if volume %q exists in driver %q: error looking up volume plugin %s: plugin %s found but disabled",
+			v.Name, v.Name, v.Driver, v.Driver, v.Driver)
+	}
 	return v, nil
 }
 
