@@ -275,8 +275,14 @@ var pluginBehaviours = []behaviour{
 		name := b.plugin("a")
 		all := func() {
 			for _, f := range []docker.Filters{
-				nil, {"enabled": {"true"}}, {"enabled": {"false"}}, {"enabled": {"false"}, "capability": {"volumedriver"}}, {"enabled": {"true", "false"}},
-				{"capability": {"volumedriver"}}, {"capability": {"networkdriver"}}, {"capability": {"networkdriver", "volumedriver"}},
+				nil,
+				{"enabled": {"true"}},
+				{"enabled": {"false"}},
+				{"enabled": {"false"}, "capability": {"volumedriver"}},
+				{"enabled": {"true", "false"}},
+				{"capability": {"volumedriver"}},
+				{"capability": {"networkdriver"}},
+				{"capability": {"networkdriver", "volumedriver"}},
 			} {
 				b.pluginsOf(f)
 			}

@@ -30,6 +30,7 @@
 //
 // Nothing runs behind a plugin that is enabled. Volumes and networks that have it for their
 // driver are as those of the engine's own; as a driver of logs it has no effect.
+// Plugins that a service installs are left out.
 //
 // A swarm has one node. Its tasks are containers in the first network of their service; the
 // ports and addresses of services are kept and told, and have no effect.

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -95,7 +96,8 @@ func pluginPull(t *testing.T, c *docker.Client, privileges []docker.PluginPrivil
 func TestPluginPrivilegesAreCompared(t *testing.T) {
 	_, c := pluginServer(t)
 	for _, privileges := range [][]docker.PluginPrivilege{
-		{}, {{Name: "capabilities", Value: []string{"CAP_SYS_TIME"}}},
+		{},
+		{{Name: "capabilities", Value: []string{"CAP_SYS_TIME"}}},
 		{{Name: "capabilities", Value: []string{"CAP_SYS_ADMIN"}}, {Name: "network", Value: []string{"host"}}},
 	} {
 		require.Contains(t, pluginPull(t, c, privileges, "team/disks"), `"error":"incorrect privileges"`)
@@ -118,8 +120,13 @@ func TestPluginWantsPrivileges(t *testing.T) {
 		told = append(told, append([]string{w.Name}, w.Value...))
 	}
 	require.Equal(t, [][]string{
-		{"network", "host"}, {"host ipc namespace", "true"}, {"host pid namespace", "true"}, {"mount", "/m"}, {"device", "/dev/d"},
-		{"allow-all-devices", "true"}, {"capabilities", "A", "B"},
+		{"network", "host"},
+		{"host ipc namespace", "true"},
+		{"host pid namespace", "true"},
+		{"mount", "/m"},
+		{"device", "/dev/d"},
+		{"allow-all-devices", "true"},
+		{"capabilities", "A", "B"},
 	}, told)
 	slices.Reverse(wanted)
 	require.NotContains(t, pluginPull(t, c, wanted, "p"), "error")
@@ -186,6 +193,44 @@ func TestPluginDrives(t *testing.T) {
 	require.NoError(t, c.PluginDisable(ctx, "net", nil))
 	_, err = c.NetworkCreate(ctx, "n", &docker.NetworkCreateOptions{Driver: "net"})
 	require.Error(t, err)
+}
+
+// A registry tells images from plugins.
+func TestPluginsAreNoImages(t *testing.T) {
+	s := enginetest.NewServer(t, enginetest.WithRegistry("docker.io", enginetest.Registry{
+		Images: map[string]enginetest.Image{"image": hello}, Plugins: map[string]enginetest.Plugin{"plugin": disks},
+	}))
+	c, ctx := s.Client(), t.Context()
+	_, err := c.ImagePull(ctx, "plugin", nil)
+	require.ErrorContains(t, err, `(plugin) when fetching`)
+	_, err = c.PluginPrivileges(ctx, "image", nil)
+	require.ErrorContains(t, err, "did not find plugin config")
+	require.Contains(t, pluginPull(t, c, nil, "image"), "plugin config is missing")
+	left, err := c.PluginList(ctx, nil)
+	require.NoError(t, err)
+	require.Empty(t, left)
+	found, err := c.DistributionInspect(ctx, "plugin", nil)
+	require.NoError(t, err)
+	require.Regexp(t, `^sha256:[0-9a-f]{64}$`, found.Descriptor.Digest)
+	_, err = c.PluginInstall(ctx, "plugin@"+found.Descriptor.Digest, &docker.PluginInstallOptions{AcceptAll: true, Name: "mine"})
+	require.NoError(t, err)
+}
+
+// Events of pulls are of the remote, others under the name of the call.
+func TestPluginEvents(t *testing.T) {
+	_, c := pluginServer(t)
+	ctx, began := t.Context(), time.Now()
+	p, err := c.PluginInstall(ctx, "team/disks", &docker.PluginInstallOptions{Name: "mine", AcceptAll: true})
+	require.NoError(t, err)
+	require.NoError(t, c.PluginRemove(ctx, p.ID, &docker.PluginRemoveOptions{Force: true}))
+	feed, err := c.Events(ctx, &docker.EventsOptions{Since: began, Until: time.Now(), Filters: docker.Filters{"type": {"plugin"}}})
+	require.NoError(t, err)
+	var told [][3]string
+	for ev, err := range feed.All() {
+		require.NoError(t, err)
+		told = append(told, [3]string{ev.Action, ev.Actor.ID, ev.Actor.Attributes["name"]})
+	}
+	require.Equal(t, [][3]string{{"pull", "team/disks:latest", "mine:latest"}, {"enable", p.ID, "mine:latest"}, {"remove", p.ID, p.ID}}, told)
 }
 
 // Plugins are there after a restart, as they were.
