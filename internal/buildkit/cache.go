@@ -444,8 +444,7 @@ func (w *ingest) exists() error {
 		f.Close()
 		return &Error{Code: codeAlreadyExists, Message: w.expected}
 	}
-	var e *Error
-	if errors.As(err, &e) && e.Code == codeNotFound {
+	if e, ok := errors.AsType[*Error](err); ok && e.Code == codeNotFound {
 		return nil
 	}
 	return err

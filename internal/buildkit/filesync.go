@@ -134,8 +134,7 @@ func (x *sending) fail(err error) {
 		return
 	}
 	x.stream.report(err)
-	var own *sourceError
-	if errors.As(err, &own) {
+	if _, own := errors.AsType[*sourceError](err); own {
 		x.put(message(nil).number(1, packetErr).text(4, err.Error())) //nolint:errcheck // the status says it too
 		x.push()                                                      //nolint:errcheck // the same
 	}
@@ -218,8 +217,7 @@ func (x *sending) list(sel selection) error {
 		}
 		return nil
 	})
-	var sent sendError
-	if errors.As(err, &sent) {
+	if sent, ok := errors.AsType[sendError](err); ok {
 		return sent.error
 	}
 	if err != nil {

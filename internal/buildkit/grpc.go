@@ -152,8 +152,7 @@ func setStatus(h http.Header, prefix string, err error) {
 	code, text := codeOK, ""
 	if err != nil {
 		code, text = codeUnknown, err.Error()
-		var e *Error
-		if errors.As(err, &e) {
+		if e, ok := errors.AsType[*Error](err); ok {
 			code = e.Code
 		}
 	}

@@ -74,8 +74,7 @@ func (s *session) addAll(r *Request, t trees, c *caches) {
 func (s *session) add(name string, m method) {
 	s.methods[name] = func(st *stream) error {
 		st.report = func(err error) {
-			var own *sourceError
-			if errors.As(err, &own) && st.ctx.Err() == nil {
+			if own, ok := errors.AsType[*sourceError](err); ok && st.ctx.Err() == nil {
 				s.fail(own)
 			}
 		}

@@ -91,8 +91,8 @@ func connectNative(ctx context.Context, e Engine) (*control, error) {
 }
 
 func isStatus(err error) bool {
-	var e *Error
-	return errors.As(err, &e)
+	_, ok := errors.AsType[*Error](err)
+	return ok
 }
 
 // build is one build that is being run.
@@ -170,8 +170,8 @@ func (b *build) explain(ctx, within context.Context, err error) error {
 	if cause := context.Cause(within); cause == errSessionEnded && !isStatus(err) {
 		err = cause
 	}
-	var said *Error
-	if errors.As(err, &said) {
+	said, _ := errors.AsType[*Error](err)
+	if said != nil {
 		err = b.history.explain(said)
 	}
 	if own := b.session.failure(); own != nil && (said == nil || strings.Contains(said.Message, beginning(own.Error()))) {
