@@ -125,7 +125,7 @@ func (f *fakeEngine) serve(conn net.Conn) {
 			controlService + "Solve": f.serveSolve, controlService + "Status": f.serveStatus,
 			controlService + "Session": f.serveSession, controlService + "ListWorkers": unary(f.listWorkers),
 		}
-		serveCall(methods[r.URL.Path], w, r)
+		serveCall(methods[r.URL.Path], w, r, func(context.Context, error) {})
 	})
 	f.mu.Lock()
 	f.servers = append(f.servers, server)

@@ -133,7 +133,7 @@ func (x *sending) fail(err error) {
 	if already {
 		return
 	}
-	x.stream.report(err)
+	x.stream.fail(x.stream.ctx, err)
 	if _, own := errors.AsType[*sourceError](err); own {
 		x.put(message(nil).number(1, packetErr).text(4, err.Error())) //nolint:errcheck // the status says it too
 		x.push()                                                      //nolint:errcheck // the same

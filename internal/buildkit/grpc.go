@@ -92,8 +92,8 @@ type stream struct {
 	in     frames
 	w      http.ResponseWriter
 	flush  *http.ResponseController
-	out    []byte      // the last message sent
-	report func(error) // takes note of a failure of this side
+	out    []byte                       // the last message sent
+	fail   func(context.Context, error) // is told of a failure before the engine is
 }
 
 // recv returns the engine's next message, which is valid until the next one, or io.EOF.
@@ -130,7 +130,7 @@ func unary(serve func(ctx context.Context, request []byte) (message, error)) met
 }
 
 // serveCall runs a method for a request.
-func serveCall(m method, w http.ResponseWriter, r *http.Request) {
+func serveCall(m method, w http.ResponseWriter, r *http.Request, fail func(context.Context, error)) {
 	h := w.Header()
 	h.Set("Content-Type", contentType)
 	if m == nil {
@@ -139,12 +139,14 @@ func serveCall(m method, w http.ResponseWriter, r *http.Request) {
 	}
 	s := &stream{
 		ctx: r.Context(), header: r.Header, body: r.Body, in: frames{r: r.Body},
-		w: w, flush: http.NewResponseController(w), report: func(error) {},
+		w: w, flush: http.NewResponseController(w), fail: fail,
 	}
 	if s.flush.Flush() != nil {
 		return
 	}
-	setStatus(h, http.TrailerPrefix, m(s))
+	err := m(s)
+	fail(s.ctx, err)
+	setStatus(h, http.TrailerPrefix, err)
 }
 
 // setStatus puts what became of a call into headers.

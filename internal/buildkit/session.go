@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log"
+	"maps"
 	"net"
 	"net/http"
 	"strings"
@@ -48,48 +49,36 @@ func newSession(r *Request, t trees, c *caches, ended func()) *session {
 // addAll serves no more than the request names.
 func (s *session) addAll(r *Request, t trees, c *caches) {
 	s.methods["/grpc.health.v1.Health/Check"] = unary(healthy)
-	s.add("/moby.filesync.v1.FileSync/DiffCopy", func(st *stream) error { return t.serve(st) })
+	s.methods["/moby.filesync.v1.FileSync/DiffCopy"] = t.serve
 	if hasOutput(r.Exports) {
-		s.add("/moby.filesync.v1.FileSend/DiffCopy", func(st *stream) error { return receiveExport(st, r.Exports) })
+		s.methods["/moby.filesync.v1.FileSend/DiffCopy"] = func(st *stream) error { return receiveExport(st, r.Exports) }
 	}
 	if r.Context.Stream != nil {
-		s.add("/moby.upload.v1.Upload/Pull", func(st *stream) error { return sendUpload(st, r.Context.Stream) })
+		s.methods["/moby.upload.v1.Upload/Pull"] = func(st *stream) error { return sendUpload(st, r.Context.Stream) }
 	}
 	for name, m := range newAuthority(r.Auth).methods() {
-		s.add("/moby.filesync.v1.Auth/"+name, m)
+		s.methods["/moby.filesync.v1.Auth/"+name] = m
 	}
 	if len(r.Secrets) > 0 {
-		s.add("/moby.buildkit.secrets.v1.Secrets/GetSecret", unary(secrets(r.Secrets).serve))
+		s.methods["/moby.buildkit.secrets.v1.Secrets/GetSecret"] = unary(secrets(r.Secrets).serve)
 	}
 	if len(r.SSH) > 0 {
-		s.add("/moby.sshforward.v1.SSH/CheckAgent", unary(agents(r.SSH).check))
-		s.add("/moby.sshforward.v1.SSH/ForwardAgent", agents(r.SSH).forward)
+		s.methods["/moby.sshforward.v1.SSH/CheckAgent"] = unary(agents(r.SSH).check)
+		s.methods["/moby.sshforward.v1.SSH/ForwardAgent"] = agents(r.SSH).forward
 	}
-	for name, m := range c.methods {
-		s.add(name, m)
-	}
+	maps.Copy(s.methods, c.methods)
 }
 
-// add serves a method whose own failures are remembered.
-func (s *session) add(name string, m method) {
-	s.methods[name] = func(st *stream) error {
-		st.report = func(err error) {
-			if own, ok := errors.AsType[*sourceError](err); ok && st.ctx.Err() == nil {
-				s.fail(own)
-			}
-		}
-		err := m(st)
-		st.report(err)
-		return err
+// fail takes note of an error of a call if this side has failed.
+func (s *session) fail(ctx context.Context, err error) {
+	own, ok := errors.AsType[*sourceError](err)
+	if !ok || ctx.Err() != nil {
+		return
 	}
-}
-
-// fail takes note of a failure. It does so before the engine is told.
-func (s *session) fail(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.cause == nil {
-		s.cause = err
+		s.cause = own
 	}
 }
 
@@ -130,7 +119,7 @@ func (s *session) serveHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusUnsupportedMediaType)
 		return
 	}
-	serveCall(s.methods[r.URL.Path], w, r)
+	serveCall(s.methods[r.URL.Path], w, r, s.fail)
 }
 
 // enter counts a call in, unless the session is being closed.
