@@ -33,15 +33,15 @@ func parseHost(text string) (*host, error) {
 	}
 	scheme, rest, ok := strings.Cut(text, "://")
 	if !ok {
-		return nil, invalid("the host %q has no scheme: write unix:///path or tcp://host:port", shown(text))
+		return nil, badHost(text, "has no scheme: write unix:///path or tcp://host:port")
 	}
 	if strings.ContainsFunc(text, func(c rune) bool { return c <= ' ' || c == 0x7f }) {
-		return nil, invalid("the host %q has spaces or control characters", shown(text))
+		return nil, badHost(text, "has spaces or control characters")
 	}
 	switch scheme {
 	case "unix", "npipe":
 		if rest == "" || strings.Trim(rest, "/.") == "" {
-			return nil, invalid("the host %q has no path", text)
+			return nil, badHost(text, "has no path")
 		}
 		if scheme == "npipe" {
 			rest = strings.ReplaceAll(rest, "/", `\`)
@@ -64,20 +64,20 @@ type sshTarget struct{ user, name, port, path string }
 func parseSSHHost(text string) (*host, error) {
 	u, err := url.Parse(text)
 	if err != nil {
-		return nil, invalid("the host %q cannot be read", shown(text))
+		return nil, badHost(text, "cannot be read")
 	}
 	if _, has := u.User.Password(); has {
-		return nil, invalid("the host %q has a password, which ssh does not take: use a key or an agent", shown(text))
+		return nil, badHost(text, "has a password, which ssh does not take: use a key or an agent")
 	}
 	if u.RawQuery != "" || u.Fragment != "" || u.ForceQuery {
-		return nil, invalid("the host %q has more than a user, a name, a port and a path", shown(text))
+		return nil, badHost(text, "has more than a user, a name, a port and a path")
 	}
 	t := &sshTarget{u.User.Username(), u.Hostname(), u.Port(), strings.TrimSuffix(u.Path, "/")}
 	if t.name == "" || !sshWord(t.name, ".:%") || t.user != "" && !sshWord(t.user, `.@\+`) {
-		return nil, invalid("the host %q has no user or name that ssh takes", shown(text))
+		return nil, badHost(text, "has no user or name that ssh takes")
 	}
 	if t.path != "" && (!all(t.path, letter, "/._+@,=~-") || strings.Contains(t.path+"/", "/../")) {
-		return nil, invalid("the host %q has a path of other characters than letters, digits and /._+@,=~-", shown(text))
+		return nil, badHost(text, "has a path of other characters than letters, digits and /._+@,=~-")
 	}
 	return &host{text: text, network: "ssh", addr: strings.TrimPrefix(text, "ssh://"), scheme: "http", authority: localAuthority, ssh: t}, nil
 }
@@ -92,18 +92,18 @@ func sshWord(word, extra string) bool {
 func parseNetworkHost(text, scheme string) (*host, error) {
 	u, err := url.Parse(text)
 	if err != nil {
-		return nil, invalid("the host %q cannot be read", shown(text))
+		return nil, badHost(text, "cannot be read")
 	}
 	if u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.ForceQuery {
-		return nil, invalid("the host %q has more than an address and a path", shown(text))
+		return nil, badHost(text, "has more than an address and a path")
 	}
 	if u.Hostname() == "" {
-		return nil, invalid("the host %q has no name or address", text)
+		return nil, badHost(text, "has no name or address")
 	}
 	h := &host{text: text, network: "tcp", scheme: "http", authority: u.Host, path: strings.TrimRight(u.Path, "/")}
 	for element := range strings.SplitSeq(h.path, "/") {
 		if element == "." || element == ".." {
-			return nil, invalid("the host %q has a dotted path", text)
+			return nil, badHost(text, "has a dotted path")
 		}
 	}
 	switch port := u.Port(); {
@@ -140,6 +140,9 @@ func (h *host) secured() (*host, error) {
 	}
 	return &s, nil
 }
+
+// badHost is the error of a host that is not as it should be.
+func badHost(text, what string) error { return invalid("the host %q %s", shown(text), what) }
 
 // shown is a host for a message: whatever stands before an @ may be a password, except
 // for the user of an ssh host.
