@@ -65,7 +65,10 @@ func (e *Error) Unwrap() []error {
 	return chain
 }
 
-// invalid is the error of a request that is refused before it is sent.
+// invalid is the error of a request that is refused before it is sent. It is not inlined
+// into its many callers, for the size of programs.
+//
+//go:noinline
 func invalid(format string, args ...any) error {
 	return &inputError{kind: errdefs.ErrInvalidArgument, text: fmt.Sprintf(format, args...)}
 }

@@ -113,34 +113,29 @@ func escapeElement(what, value string) string {
 // a slice (one parameter each), a time (seconds.nanoseconds), filters (JSON), or
 // a pointer to a duration (whole seconds).
 func (r *request) set(key string, value any) {
+	var text string
 	switch v := value.(type) {
 	case string:
-		if v != "" {
-			r.add(key, v)
-		}
+		text = v
 	case bool:
 		if v {
-			r.add(key, "1")
+			text = "1"
 		}
 	case int:
-		if v != 0 {
-			r.add(key, strconv.Itoa(v))
-		}
+		text = nonZero(int64(v))
 	case int64:
-		if v != 0 {
-			r.add(key, strconv.FormatInt(v, 10))
-		}
+		text = nonZero(v)
 	case []string:
 		for _, s := range v {
 			r.add(key, s)
 		}
 	case time.Time:
 		if !v.IsZero() {
-			r.add(key, strconv.FormatInt(v.Unix(), 10)+"."+strconv.Itoa(1e9 + v.Nanosecond())[1:])
+			text = strconv.FormatInt(v.Unix(), 10) + "." + strconv.Itoa(1e9 + v.Nanosecond())[1:]
 		}
 	case *time.Duration:
 		if v != nil {
-			r.add(key, strconv.FormatInt(wholeSeconds(*v), 10))
+			text = strconv.FormatInt(wholeSeconds(*v), 10)
 		}
 	case Filters:
 		if len(v) > 0 {
@@ -150,6 +145,17 @@ func (r *request) set(key string, value any) {
 	default:
 		panic("docker: a query parameter cannot be of this type")
 	}
+	if text != "" {
+		r.add(key, text)
+	}
+}
+
+// nonZero is a number in digits, unless it is 0.
+func nonZero(n int64) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.FormatInt(n, 10)
 }
 
 // setJSON adds a query parameter that is itself JSON.
