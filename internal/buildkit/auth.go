@@ -224,7 +224,7 @@ func (r *tokenRequest) fetch(ctx context.Context, c auth.Credentials) (*token, e
 		query.Set("grant_type", "refresh_token")
 		query.Set("refresh_token", c.IdentityToken)
 		query.Set("client_id", r.client())
-		return exchange(ctx, http.MethodPost, realm.String(), query.Encode(), auth.Credentials{})
+		return exchange(ctx, http.MethodPost, realm, query.Encode(), auth.Credentials{})
 	}
 	for _, scope := range r.scopes {
 		query.Add("scope", scope)
@@ -234,7 +234,7 @@ func (r *tokenRequest) fetch(ctx context.Context, c auth.Credentials) (*token, e
 		query.Set("account", c.Username)
 	}
 	realm.RawQuery = query.Encode()
-	return exchange(ctx, http.MethodGet, realm.String(), "", c)
+	return exchange(ctx, http.MethodGet, realm, "", c)
 }
 
 func (r *tokenRequest) client() string {
@@ -273,14 +273,12 @@ const (
 )
 
 // exchange sends a request for a token. Redirects are not followed.
-func exchange(ctx context.Context, method, server, form string, c auth.Credentials) (*token, error) {
+func exchange(ctx context.Context, method string, server *url.URL, form string, c auth.Credentials) (*token, error) {
 	ctx, cancel := context.WithTimeout(ctx, tokenTimeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, method, server, strings.NewReader(form))
-	if err != nil {
-		return nil, err
-	}
+	req := (&http.Request{Method: method, URL: server, Header: make(http.Header)}).WithContext(ctx)
 	if form != "" {
+		req.Body, req.ContentLength = io.NopCloser(strings.NewReader(form)), int64(len(form))
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	} else {
 		req.SetBasicAuth(c.Username, c.Password)

@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -48,14 +50,12 @@ func (c *control) close() {
 }
 
 // start sends a request and returns the answer once its headers have come.
-func (c *control) start(ctx context.Context, path string, header http.Header, body io.Reader) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://buildkit"+path, body)
-	if err != nil {
-		return nil, err
-	}
-	for key, values := range header {
-		req.Header[key] = values
-	}
+func (c *control) start(ctx context.Context, path string, header http.Header, body io.ReadCloser) (*http.Response, error) {
+	req := (&http.Request{
+		Method: http.MethodPost, URL: &url.URL{Scheme: "http", Host: "buildkit", Path: path},
+		Header: make(http.Header), Body: body,
+	}).WithContext(ctx)
+	maps.Copy(req.Header, header)
 	req.Header.Set("Content-Type", contentType)
 	req.Header.Set("Te", "trailers")
 	resp, err := c.conn.RoundTrip(req)
@@ -71,7 +71,7 @@ func (c *control) start(ctx context.Context, path string, header http.Header, bo
 
 // each calls a method and hands each message of the answer over.
 func (c *control) each(ctx context.Context, path string, request message, do func([]byte) error) error {
-	resp, err := c.start(ctx, path, nil, bytes.NewReader(appendFrame(nil, request)))
+	resp, err := c.start(ctx, path, nil, io.NopCloser(bytes.NewReader(appendFrame(nil, request))))
 	if err != nil {
 		return err
 	}
