@@ -54,24 +54,22 @@ func newRequest(op string, values ...string) *request {
 	path.Grow(len(template) + len(values[0]))
 	raw.Grow(len(template) + len(values[0]))
 	for element := range strings.SplitSeq(template[1:], "/") {
+		value, escaped := element, element
+		if strings.HasPrefix(element, "{") {
+			what := strings.Trim(element, "{}")
+			value, values = values[0], values[1:]
+			if what == "id" {
+				value = strings.TrimPrefix(value, "/") // as lists name containers
+			}
+			if r.err = checkElement(what, value); r.err != nil {
+				return r
+			}
+			escaped = escapeElement(what, value)
+		}
 		path.WriteByte('/')
-		raw.WriteByte('/')
-		if !strings.HasPrefix(element, "{") {
-			path.WriteString(element)
-			raw.WriteString(element)
-			continue
-		}
-		value, what := values[0], strings.Trim(element, "{}")
-		values = values[1:]
-		if what == "id" {
-			value = strings.TrimPrefix(value, "/") // as lists name containers
-		}
-		if err := checkElement(what, value); err != nil {
-			r.err = err
-			return r
-		}
 		path.WriteString(value)
-		raw.WriteString(escapeElement(what, value))
+		raw.WriteByte('/')
+		raw.WriteString(escaped)
 	}
 	r.path, r.raw = path.String(), raw.String()
 	if r.raw == r.path {
