@@ -3,6 +3,7 @@ package docker
 import (
 	"net"
 	"net/url"
+	"path/filepath"
 	"strings"
 )
 
@@ -44,7 +45,7 @@ func parseHost(text string) (*host, error) {
 			return nil, badHost(text, "has no path")
 		}
 		if scheme == "npipe" {
-			rest = strings.ReplaceAll(rest, "/", `\`)
+			rest = filepath.FromSlash(rest)
 		}
 		return &host{text: text, network: scheme, addr: rest, scheme: "http", authority: localAuthority}, nil
 	case "tcp", "http", "https":

@@ -24,7 +24,7 @@ func TestParseHost(t *testing.T) {
 	for text, want := range map[string]host{
 		"unix:///var/run/docker.sock":    {network: "unix", addr: "/var/run/docker.sock", scheme: "http", authority: "docker"},
 		"unix://relative.sock":           {network: "unix", addr: "relative.sock", scheme: "http", authority: "docker"},
-		"npipe:////./pipe/docker_engine": {network: "npipe", addr: `\\.\pipe\docker_engine`, scheme: "http", authority: "docker"},
+		"npipe:////./pipe/docker_engine": {network: "npipe", addr: filepath.FromSlash("//./pipe/docker_engine"), scheme: "http", authority: "docker"},
 		"tcp://h":                        {network: "tcp", addr: "h:2375", scheme: "http", authority: "h:2375", portless: "h"},
 		"tcp://h:1":                      {network: "tcp", addr: "h:1", scheme: "http", authority: "h:1"},
 		"tcp://[::1]:1/base/path/":       {network: "tcp", addr: "[::1]:1", scheme: "http", authority: "[::1]:1", path: "/base/path"},
