@@ -201,7 +201,7 @@ func (c *Client) send(ctx context.Context, r *request) (*http.Response, error) {
 	return resp, nil
 }
 
-var errResponseTimeout = errors.Join(errors.New("no answer within the response timeout"), context.DeadlineExceeded)
+var errResponseTimeout = fmt.Errorf("no answer within the response timeout: %w", context.DeadlineExceeded)
 
 // closingBody calls a function when it is closed.
 type closingBody struct {

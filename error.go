@@ -17,7 +17,7 @@ import (
 
 const (
 	maxErrorBody    = 64 << 10 // of a refusal, how much is read
-	maxErrorMessage = 4 << 10  // and how much is kept
+	maxErrorMessage = 4 << 10  // and how many characters are kept
 )
 
 // Error is the error of a call to the engine. The kinds and classes of package
@@ -30,7 +30,7 @@ type Error struct {
 	Method  string // of the request
 	Path    string // of the request, without the version's prefix and the query
 	Status  int    // of the answer, or 0 where none came
-	Message string // the engine's own words, at most 4 KiB; empty where it said nothing
+	Message string // the engine's own words, at most 4096 characters; empty where it said nothing
 	Err     error  // the cause where no answer came or its body failed, else nil
 
 	kind, class error
@@ -195,9 +195,9 @@ func refusalMessage(body []byte) string {
 }
 
 func bounded(text string) string {
-	text = strings.ToValidUTF8(strings.TrimSpace(text), "\uFFFD")
-	if len(text) <= maxErrorMessage {
-		return text
+	valid := []rune(strings.TrimSpace(text))
+	if len(valid) <= maxErrorMessage {
+		return string(valid)
 	}
-	return strings.ToValidUTF8(text[:maxErrorMessage], "") + "…"
+	return string(valid[:maxErrorMessage]) + "…"
 }

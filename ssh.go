@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+	"unicode/utf8"
 )
 
 // maxSSHWords bounds what is kept of the error output of ssh: its end.
@@ -348,9 +349,9 @@ func (t *sshWords) String() string {
 	defer t.mu.Unlock()
 	lines := strings.FieldsFunc(string(t.text), func(c rune) bool { return c == '\n' || c == '\r' })
 	return strings.Map(func(c rune) rune {
-		if c < ' ' || c == 0x7f {
+		if c < ' ' || c == 0x7f || c == utf8.RuneError {
 			return -1
 		}
 		return c
-	}, strings.ToValidUTF8(strings.Join(lines, "; "), ""))
+	}, strings.Join(lines, "; "))
 }
