@@ -41,10 +41,10 @@ func newAuthority(source auth.Source) *authority {
 
 func (a *authority) methods() map[string]method {
 	return map[string]method{
-		"Credentials":          unary(a.credentials),
-		"GetTokenAuthority":    unary(a.publicKey),
-		"VerifyTokenAuthority": unary(a.verify),
-		"FetchToken":           unary(a.fetchToken),
+		"Credentials":          unary(a.credentials).serve,
+		"GetTokenAuthority":    unary(a.publicKey).serve,
+		"VerifyTokenAuthority": unary(a.verify).serve,
+		"FetchToken":           unary(a.fetchToken).serve,
 	}
 }
 

@@ -123,7 +123,7 @@ func (f *fakeEngine) serve(conn net.Conn) {
 	server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		methods := map[string]method{
 			controlService + "Solve": f.serveSolve, controlService + "Status": f.serveStatus,
-			controlService + "Session": f.serveSession, controlService + "ListWorkers": unary(f.listWorkers),
+			controlService + "Session": f.serveSession, controlService + "ListWorkers": unary(f.listWorkers).serve,
 		}
 		serveCall(methods[r.URL.Path], w, r, func(context.Context, error) {})
 	})

@@ -114,19 +114,20 @@ func (s *stream) send(m message) error {
 // A method serves one call. Its error is the call's status.
 type method func(s *stream) error
 
-// unary is a method with one message in and one out.
-func unary(serve func(ctx context.Context, request []byte) (message, error)) method {
-	return func(s *stream) error {
-		request, err := s.recv()
-		if err != nil {
-			return err
-		}
-		answer, err := serve(s.ctx, request)
-		if err != nil {
-			return err
-		}
-		return s.send(answer)
+// unary answers one message with one.
+type unary func(ctx context.Context, request []byte) (message, error)
+
+// serve is the method.
+func (answer unary) serve(s *stream) error {
+	request, err := s.recv()
+	if err != nil {
+		return err
 	}
+	m, err := answer(s.ctx, request)
+	if err != nil {
+		return err
+	}
+	return s.send(m)
 }
 
 // serveCall runs a method for a request.

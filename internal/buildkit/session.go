@@ -48,7 +48,7 @@ func newSession(r *Request, t trees, c *caches, ended func()) *session {
 
 // addAll serves no more than the request names.
 func (s *session) addAll(r *Request, t trees, c *caches) {
-	s.methods["/grpc.health.v1.Health/Check"] = unary(healthy)
+	s.methods["/grpc.health.v1.Health/Check"] = unary(healthy).serve
 	s.methods["/moby.filesync.v1.FileSync/DiffCopy"] = t.serve
 	if hasOutput(r.Exports) {
 		s.methods["/moby.filesync.v1.FileSend/DiffCopy"] = func(st *stream) error { return receiveExport(st, r.Exports) }
@@ -60,10 +60,10 @@ func (s *session) addAll(r *Request, t trees, c *caches) {
 		s.methods["/moby.filesync.v1.Auth/"+name] = m
 	}
 	if len(r.Secrets) > 0 {
-		s.methods["/moby.buildkit.secrets.v1.Secrets/GetSecret"] = unary(secrets(r.Secrets).serve)
+		s.methods["/moby.buildkit.secrets.v1.Secrets/GetSecret"] = unary(secrets(r.Secrets).serve).serve
 	}
 	if len(r.SSH) > 0 {
-		s.methods["/moby.sshforward.v1.SSH/CheckAgent"] = unary(agents(r.SSH).check)
+		s.methods["/moby.sshforward.v1.SSH/CheckAgent"] = unary(agents(r.SSH).check).serve
 		s.methods["/moby.sshforward.v1.SSH/ForwardAgent"] = agents(r.SSH).forward
 	}
 	maps.Copy(s.methods, c.methods)
