@@ -196,8 +196,8 @@ func refusalMessage(body []byte) string {
 
 func bounded(text string) string {
 	valid := []rune(strings.TrimSpace(text))
-	if len(valid) <= maxErrorMessage {
-		return string(valid)
+	if len(valid) > maxErrorMessage {
+		valid = append(valid[:maxErrorMessage], '…')
 	}
-	return string(valid[:maxErrorMessage]) + "…"
+	return string(valid)
 }
