@@ -13,7 +13,7 @@ import (
 // fields of it. The floor does it with net/http and encoding/json, over the default socket
 // only and without TLS; contexts, ssh and registry credentials are what New adds to that.
 func sizeRows(t *testing.T) []row {
-	r := row{name: "size/program", unit: "KB", values: make(map[string][]float64), goal: within(1.1, floor)}
+	r := row{name: "size/program", unit: "KB", values: make(map[string][]float64), goal: within(1.09, floor)}
 	t.Run(r.name, func(t *testing.T) {
 		for who, dir := range map[string]string{cleat: "cleat", moby: "moby", fsouza: "fsouza", floor: "bare"} {
 			r.values[who] = []float64{float64(built(t, dir)) / 1000}
