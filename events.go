@@ -69,7 +69,7 @@ type EventStream struct {
 
 	since time.Time // where a new connection begins
 	seen  []string  // the events of just that time, which it will repeat
-	floor time.Time // events before it are older than the feed
+	floor time.Time // events before it are older than the feed, until one is not
 	mu    sync.Mutex
 	body  *http.Response
 	req   *request
@@ -129,17 +129,22 @@ func (s *EventStream) follow(yield func(*Event, error) bool) (more, got bool, er
 	return true, got, s.req.broken(errdefs.Truncated(nil)) // a feed without an end has ended
 }
 
+// disorder bounds how much earlier than another an event may be that comes after it, unless
+// the engine's clock was set back.
+const disorder = time.Second
+
 // repeated tells whether an event is older than the feed, or was seen before a
 // reconnect, and remembers it.
 func (s *EventStream) repeated(e *Event) bool {
 	if e.Time.Before(s.floor) {
 		return true
 	}
+	s.floor = time.Time{}
 	if s.opts.Retry == nil {
 		return false
 	}
 	key := string(e.Type) + "\x00" + string(e.Action) + "\x00" + e.Actor.ID + "\x00" + strconv.FormatInt(e.Time.UnixNano(), 10)
-	if at := e.Time; at.After(s.since) {
+	if at := e.Time; at.After(s.since) || s.since.Sub(at) > disorder {
 		s.since, s.seen = at, append(s.seen[:0], key)
 		return false
 	}
@@ -188,20 +193,24 @@ func (s *EventStream) connect() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.body == nil && s.opts.Since.IsZero() {
-		s.floor = startedBy(resp.Header, s.since)
+		s.begin(resp.Header)
 	}
 	s.body, s.req = resp, r
 	return nil
 }
 
-// startedBy corrects the time from which a feed was asked for. An engine answers before
+// begin corrects the time from which a feed was asked for. An engine answers before
 // it listens for events, so a feed from now on is asked for since this machine's now,
 // and the engine makes up for what came in between. A clock of the engine's that is
 // ahead would make it repeat the past: then its own time, told in whole seconds, holds.
-func startedBy(answer http.Header, asked time.Time) time.Time {
+// One that is behind would have it leave out, on a reconnect, what is to come.
+func (s *EventStream) begin(answer http.Header) {
 	theirs, err := http.ParseTime(answer.Get("Date"))
-	if err != nil || theirs.Sub(asked) < time.Second {
-		return time.Time{}
+	switch ahead := theirs.Sub(s.since); {
+	case err != nil:
+	case ahead >= time.Second:
+		s.floor = theirs
+	case ahead <= -time.Second:
+		s.since = theirs
 	}
-	return theirs
 }

@@ -322,6 +322,74 @@ func TestEventsOverBrokenConnections(t *testing.T) {
 	require.EqualValues(t, relisted+1, engine.asked.Load())
 }
 
+// skewed is an engine with another clock, or one that is set, whose first connection breaks.
+type skewed struct {
+	clock        time.Time   // at the start
+	live, missed []time.Time // events of the first connection, and of the time after it
+	asked        atomic.Int32
+}
+
+func (e *skewed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	seconds, nanos, _ := strings.Cut(r.URL.Query().Get("since"), ".")
+	s, _ := strconv.ParseInt(seconds, 10, 64)
+	ns, _ := strconv.ParseInt(nanos, 10, 64)
+	w.Header().Set("Date", e.clock.UTC().Format(http.TimeFormat))
+	w.WriteHeader(200)
+	w.(http.Flusher).Flush()
+	tell := func(at time.Time) {
+		fmt.Fprintf(w, `{"Type":"container","Action":"start","time":%d,"timeNano":%d}`+"\n", at.Unix(), at.UnixNano())
+	}
+	if e.asked.Add(1) == 1 {
+		for _, at := range e.live {
+			tell(at)
+		}
+		w.(http.Flusher).Flush()
+		panic(http.ErrAbortHandler)
+	}
+	for _, at := range e.missed {
+		if !at.Before(time.Unix(s, ns)) {
+			tell(at)
+		}
+	}
+	w.(http.Flusher).Flush()
+	<-r.Context().Done()
+}
+
+func TestEventsOfAnEngineWithAnotherClock(t *testing.T) {
+	now := time.Now()
+	at := func(offsets ...time.Duration) (times []time.Time) {
+		for _, d := range offsets {
+			times = append(times, now.Add(d))
+		}
+		return times
+	}
+	for name, engine := range map[string]*skewed{
+		"behind":           {clock: now.Add(-time.Hour), missed: at(time.Second - time.Hour)},
+		"behind, at work":  {clock: now.Add(-time.Hour), live: at(time.Second - time.Hour), missed: at(2*time.Second - time.Hour)},
+		"ahead":            {clock: now.Add(time.Hour), live: at(time.Hour + time.Second), missed: at(time.Hour + 2*time.Second)},
+		"ahead, set right": {clock: now.Add(time.Hour), live: at(time.Hour+time.Second, 2*time.Second), missed: at(3 * time.Second)},
+		"right, set back":  {clock: now, live: at(time.Second, 2*time.Second-time.Hour), missed: at(3*time.Second - time.Hour)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			defer cancel()
+			feed, err := serve(t, "unix", engine, pinned).Events(ctx, &EventsOptions{Retry: RetryForever})
+			require.NoError(t, err)
+			var got []time.Time
+			want := append(engine.live, engine.missed...)
+			for e, err := range feed.All() {
+				require.NoError(t, err)
+				if got = append(got, e.Time); len(got) == len(want) {
+					break
+				}
+			}
+			for i := range want {
+				require.True(t, want[i].Equal(got[i]), "%v is not %v", got[i], want[i])
+			}
+		})
+	}
+}
+
 func TestAFeedWithoutRetryEndsWithItsError(t *testing.T) {
 	for name, tail := range map[string]string{
 		"cut":             "",
