@@ -111,6 +111,7 @@ func (s *EventStream) All() iter.Seq2[*Event, error] {
 // follow yields the events of one connection. It tells whether the feed goes on, and
 // whether an event came.
 func (s *EventStream) follow(yield func(*Event, error) bool) (more, got bool, err error) {
+	defer s.body.Body.Close()
 	for e, err := range streams.JSONLines[Event](s.body.Body) {
 		if err != nil {
 			return true, got, s.req.broken(err)

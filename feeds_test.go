@@ -390,6 +390,26 @@ func TestEventsOfAnEngineWithAnotherClock(t *testing.T) {
 	}
 }
 
+// What cannot be decoded ends its connection, before there is another.
+func TestAFeedHasOneConnection(t *testing.T) {
+	var open atomic.Int32
+	c := serve(t, "unix", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		open.Add(1)
+		defer open.Add(-1)
+		io.WriteString(w, "a proxy's words\n")
+		w.(http.Flusher).Flush()
+		<-r.Context().Done()
+	}), pinned)
+	feed, err := c.Events(t.Context(), &EventsOptions{Retry: func(try int, _ error) (time.Duration, bool) {
+		poll(t, "the connection is closed", func() bool { return open.Load() == 0 })
+		return 0, try < 3
+	}})
+	require.NoError(t, err)
+	for _, err := range feed.All() {
+		require.ErrorContains(t, err, "a proxy's words")
+	}
+}
+
 func TestAFeedWithoutRetryEndsWithItsError(t *testing.T) {
 	for name, tail := range map[string]string{
 		"cut":             "",
