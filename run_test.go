@@ -353,13 +353,15 @@ func TestTailKeepsTheEnd(t *testing.T) {
 
 // A process that a command left behind can hold its output open for ever.
 func TestWaitDelay(t *testing.T) {
+	held := make(chan struct{})
+	defer close(held)
 	for code, want := range map[string]string{"0": ErrWaitDelay.Error(), "5": "docker: exit status 5"} {
 		e := &executor{
 			states: []string{`{"Running":true}`, `{"Running":false,"ExitCode":` + code + `}`},
-			talk:   func(conn io.ReadWriteCloser) { io.WriteString(conn, frame(1, "x")); io.Copy(io.Discard, conn) },
+			talk:   func(conn io.ReadWriteCloser) { io.WriteString(conn, frame(1, "x")); <-held },
 		}
 		cmd := serve(t, "unix", e, pinned).ContainerExec(t.Context(), "c", "prog")
-		cmd.WaitDelay = 20 * time.Millisecond
+		cmd.WaitDelay, cmd.Stdin = 20*time.Millisecond, strings.NewReader("in")
 		within(t, 2*time.Second, func() {
 			out, err := cmd.Output()
 			require.Equal(t, "x", string(out))

@@ -122,7 +122,9 @@ func (s *Stdio) finish(ended func() bool) error {
 	s.stream.Close()
 	select {
 	case failed := <-s.fed:
-		err = errors.Join(err, failed)
+		if failed != nil {
+			err = errors.Join(failed, err)
+		}
 	default:
 	}
 	return err
