@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -334,6 +335,29 @@ func TestExecErrorsOfTheCallersStreams(t *testing.T) {
 	cmd := c.ContainerExec(t.Context(), "c", "prog")
 	cmd.Stdout = writerFunc(func([]byte) (int, error) { return 0, full })
 	errorsIs(t, cmd.Run(), full)
+
+	gone := errors.New("the file is gone")
+	cmd = c.ContainerExec(t.Context(), "c", "prog") // reads its input to the end
+	cmd.Stdin = io.MultiReader(strings.NewReader("some"), iotest.ErrReader(gone))
+	within(t, 2*time.Second, func() { errorsIs(t, cmd.Run(), gone) })
+}
+
+// A command whose input cannot be sent, or not be ended, may wait for it for ever.
+func TestInputThatCannotBeSent(t *testing.T) {
+	c := serve(t, "unix", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/start") { // without an upgrade
+			w.WriteHeader(200)
+			w.(http.Flusher).Flush()
+			<-r.Context().Done()
+			return
+		}
+		io.WriteString(w, `{"Id":"e1"}`)
+	}), pinned)
+	for _, input := range []string{"", "in"} {
+		cmd := c.ContainerExec(t.Context(), "c", "cat")
+		cmd.Stdin = strings.NewReader(input)
+		within(t, 2*time.Second, func() { errorsIs(t, cmd.Run(), errors.ErrUnsupported) })
+	}
 }
 
 type writerFunc func([]byte) (int, error)

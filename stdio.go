@@ -11,7 +11,8 @@ import (
 // Stdio are the streams of a command. They are set before its start.
 type Stdio struct {
 	// Stdin is the command's input; nil is none. It is read in a goroutine of its own,
-	// which ends with the reader: a command that ends does not wait for it.
+	// which ends with the reader: a command that ends does not wait for it. An error of
+	// the reader ends the input too, and is returned by Wait.
 	Stdin io.Reader
 	// Stdout and Stderr receive the command's output; nil discards it. A terminal has
 	// one output, Stdout. Each is written from one goroutine.
@@ -24,7 +25,7 @@ type Stdio struct {
 	closers []io.Closer // the command's ends of the pipes
 	stream  *AttachStream
 	copied  chan error // of the output, once
-	fed     chan error // of the input, once
+	fed     chan error // of the input, at most two
 	waited  bool
 }
 
@@ -60,7 +61,7 @@ func (s *Stdio) outputPipe(to *io.Writer) (io.ReadCloser, error) {
 // begin starts to copy between the streams and the connection.
 func (s *Stdio) begin(stream *AttachStream) {
 	s.stream = stream
-	s.copied, s.fed = make(chan error, 1), make(chan error, 1)
+	s.copied, s.fed = make(chan error, 1), make(chan error, 2)
 	go func() {
 		err := stream.Copy(s.Stdout, s.Stderr)
 		for _, pipe := range s.closers {
@@ -69,20 +70,23 @@ func (s *Stdio) begin(stream *AttachStream) {
 		s.copied <- err
 	}()
 	if s.Stdin != nil {
-		go func() { s.fed <- s.feed() }()
+		go s.feed()
 	}
 }
 
-// feed copies the input and ends it. A command that takes no more of it is no error.
-func (s *Stdio) feed() error {
+// feed copies the input and ends it, also where its reader fails. A command that takes no
+// more of it is no error. Where the connection takes none, or cannot end it, the command
+// could wait for ever, and is let go of.
+func (s *Stdio) feed() {
 	in := &inputReader{r: s.Stdin}
-	if _, err := io.Copy(s.stream, in); err != nil {
-		return in.err
+	_, err := io.Copy(s.stream, in)
+	if in.err != nil {
+		s.fed <- in.err // before the command can end
 	}
-	if err := s.stream.CloseWrite(); errors.Is(err, errors.ErrUnsupported) {
-		return fmt.Errorf("docker: the command's input cannot be ended on this connection: %w", err)
+	if err = errors.Join(err, s.stream.CloseWrite()); errors.Is(err, errors.ErrUnsupported) {
+		s.fed <- fmt.Errorf("docker: the command's input cannot be sent or ended on this connection: %w", err)
+		s.stream.Close()
 	}
-	return nil
 }
 
 // inputReader tells the errors of a reader from those of the writer it is copied to.
@@ -120,14 +124,14 @@ func (s *Stdio) waitable() error {
 func (s *Stdio) finish(ended func() bool) error {
 	err := s.copiedOrHeld(ended)
 	s.stream.Close()
-	select {
-	case failed := <-s.fed:
-		if failed != nil {
+	for {
+		select {
+		case failed := <-s.fed:
 			err = errors.Join(failed, err)
+		default:
+			return err
 		}
-	default:
 	}
-	return err
 }
 
 func (s *Stdio) copiedOrHeld(ended func() bool) error {
