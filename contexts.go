@@ -34,18 +34,12 @@ const defaultContext = "default"
 // used has an Err.
 func ContextList() ([]Context, error) {
 	list := []Context{{Name: defaultContext, Host: cmp.Or(environmentHost(), standardHost()), Description: "the host of the environment, or the platform's own"}}
-	dir, err := configDir()
-	if err != nil {
-		return nil, err
-	}
-	entries, err := os.ReadDir(filepath.Join(dir, "contexts", "meta"))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	for _, entry := range entries {
-		if c := readContext(dir, entry.Name()); c.Name != "" || c.Err != nil {
-			list = append(list, *c)
+	if dir, err := configDir(); err == nil { // else no home, no configuration
+		kept, err := keptContexts(dir)
+		if err != nil {
+			return nil, err
 		}
+		list = append(list, kept...)
 	}
 	slices.SortFunc(list[1:], func(a, b Context) int { return strings.Compare(a.Name, b.Name) })
 	current, _, err := currentContext()
@@ -56,6 +50,20 @@ func ContextList() ([]Context, error) {
 		list[i].Current = list[i].Name == current
 	}
 	return list, err
+}
+
+// keptContexts reads all contexts of a folder.
+func keptContexts(dir string) (list []Context, err error) {
+	entries, err := os.ReadDir(filepath.Join(dir, "contexts", "meta"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	for _, entry := range entries {
+		if c := readContext(dir, entry.Name()); c.Name != "" || c.Err != nil {
+			list = append(list, *c)
+		}
+	}
+	return list, nil
 }
 
 // ContextInspect returns one context by its name. One that is not there is

@@ -327,6 +327,11 @@ func TestContextList(t *testing.T) {
 	require.Len(t, list, 1)
 	require.Equal(t, standardHost(), list[0].Host)
 	require.True(t, list[0].Current)
+	t.Setenv("HOME", "")
+	t.Setenv("USERPROFILE", "")
+	list, err = ContextList()
+	require.NoError(t, err)
+	require.Len(t, list, 1)
 
 	dir := filepath.Join(home, "elsewhere")
 	t.Setenv("DOCKER_CONFIG", dir)

@@ -67,7 +67,8 @@ func fromEnvironment() (*file, error) {
 }
 
 // Config is a configuration file of the docker command. Its helpers are asked where it
-// names any, for one registry or for all. A file that is missing has nothing.
+// names any, for one registry or for all. A file that is missing has nothing, and so has
+// a process without a home folder.
 //
 // What cannot be read fails the calls that need it, and its content is in no error.
 type Config struct {
@@ -142,7 +143,7 @@ func (c Config) path() (string, error) {
 func (c Config) read() (*file, error) {
 	path, err := c.path()
 	if err != nil {
-		return nil, err
+		return &file{nowhere: err}, nil
 	}
 	text, err := readFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -177,8 +178,9 @@ func readFile(path string) ([]byte, error) {
 
 // file is the JSON of a configuration, whose values are looked into when they are needed.
 type file struct {
-	name string // for errors
-	keys map[string]json.RawMessage
+	name    string // for errors
+	keys    map[string]json.RawMessage
+	nowhere error // why there is none, and cannot be
 }
 
 func parse(name string, text []byte) (*file, error) {

@@ -94,6 +94,21 @@ func TestConfigThatIsNotThere(t *testing.T) {
 	}
 }
 
+// A process without a home folder, such as a service, has no configuration.
+func TestConfigWithoutAHome(t *testing.T) {
+	for _, name := range []string{"DOCKER_CONFIG", "DOCKER_AUTH_CONFIG", "HOME", "USERPROFILE"} {
+		t.Setenv(name, "")
+	}
+	found, err := Default().Credentials(t.Context(), "docker.io")
+	require.NoError(t, err)
+	require.Zero(t, found)
+	all, err := Default().All(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, all)
+	require.NoError(t, Default().Erase(t.Context(), "docker.io"))
+	require.ErrorContains(t, Default().Store(t.Context(), Credentials{Username: "u", Password: "p"}), "neither DOCKER_CONFIG nor a home folder")
+}
+
 func TestDefaultReadsTheEnvironmentBeforeTheFileAndBothEachTime(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("DOCKER_CONFIG", dir)

@@ -95,6 +95,9 @@ func (c Credentials) entry() (json.RawMessage, error) {
 
 // write replaces the file by one with these auths.
 func (f *file) write(auths map[string]json.RawMessage) error {
+	if f.nowhere != nil {
+		return f.nowhere
+	}
 	text, err := json.Marshal(auths)
 	if err != nil {
 		return err
