@@ -100,8 +100,9 @@ func (b *build) attrs(ctx context.Context) (map[string]string, error) {
 	if r.ShmSize > 0 {
 		a["shm-size"] = strconv.FormatInt(r.ShmSize, 10)
 	}
-	if r.NoCache || len(r.NoCacheFrom) > 0 {
-		a["no-cache"] = strings.Join(r.NoCacheFrom, ",")
+	set("no-cache", strings.Join(r.NoCacheFrom, ","))
+	if r.NoCache {
+		a["no-cache"] = "" // of all stages
 	}
 	if r.NetworkMode != "default" {
 		set("force-network-mode", r.NetworkMode)

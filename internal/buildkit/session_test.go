@@ -279,3 +279,13 @@ func TestAttrs(t *testing.T) {
 	}, a)
 	require.Equal(t, []string{"network.host"}, b.request.entitlements())
 }
+
+// All steps and those of a stage are all steps.
+func TestNoCacheOfAll(t *testing.T) {
+	for _, r := range []*Request{{NoCache: true}, {NoCache: true, NoCacheFrom: []string{"a"}}} {
+		a, err := (&build{request: r, cache: &caches{}}).attrs(t.Context())
+		require.NoError(t, err)
+		require.Contains(t, a, "no-cache")
+		require.Empty(t, a["no-cache"])
+	}
+}
