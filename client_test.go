@@ -411,12 +411,13 @@ func TestHeaders(t *testing.T) {
 		hosts <- r.Host
 		io.WriteString(w, "{}")
 	})
-	c := serve(t, "unix", handler, pinned, WithUserAgent("tests/1"), WithHeader(http.Header{"X-Meta": {"a", "b"}}))
+	c := serve(t, "unix", handler, pinned, WithUserAgent("tests/1"), WithHeader(http.Header{"X-Meta": {"a", "b"}}), WithHeader(http.Header{"x-more": {"c"}}))
 	_, err := c.Version(t.Context())
 	require.NoError(t, err)
 	h := <-got
 	require.Equal(t, []string{"tests/1"}, h["User-Agent"])
 	require.Equal(t, []string{"a", "b"}, h["X-Meta"])
+	require.Equal(t, []string{"c"}, h["X-More"])
 	require.Equal(t, "docker", <-hosts)
 	require.Empty(t, h["Accept-Encoding"])
 	_, err = New(WithHeader(http.Header{"X": {"a\r\nY: b"}}))

@@ -129,17 +129,20 @@ func WithUserAgent(agent string) Option {
 	}
 }
 
-// WithHeader adds headers to every request.
+// WithHeader adds headers to every request. One that is given again replaces the former.
 func WithHeader(header http.Header) Option {
 	return func(s *settings) error {
+		if s.header == nil {
+			s.header = make(http.Header, len(header))
+		}
 		for key, values := range header {
 			for _, v := range values {
 				if strings.ContainsAny(key+v, "\r\n\x00") {
 					return invalid("the header %q has control characters", key)
 				}
 			}
+			s.header[http.CanonicalHeaderKey(key)] = slices.Clone(values)
 		}
-		s.header = header.Clone()
 		return nil
 	}
 }
