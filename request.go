@@ -16,7 +16,8 @@ import (
 	"time"
 )
 
-// Filters narrow a list, a prune or a feed: by key, values of which any may match.
+// Filters narrow a list, a prune or a feed: by key, values of which any may match; of
+// label, all have to.
 // Keys are sent as they are; the engine refuses those that it does not know.
 type Filters map[string][]string
 
