@@ -160,20 +160,25 @@ func (e *ExecCmd) Start() error {
 	if e.stream != nil {
 		return errors.New("docker: the command has been started already")
 	}
+	stream, err := e.launch()
+	if err != nil {
+		e.closePipes(err)
+		return err
+	}
+	e.begin(e.ctx, stream)
+	return nil
+}
+
+func (e *ExecCmd) launch() (*AttachStream, error) {
 	id, err := e.client.ExecCreate(e.ctx, e.Container, e.Args, &ExecCreateOptions{
 		Stdin: e.Stdin != nil, TTY: e.TTY, ConsoleSize: e.Size, DetachKeys: e.DetachKeys,
 		Env: e.Env, WorkingDir: e.Dir, User: e.User, Privileged: e.Privileged,
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	e.ID = id
-	stream, err := e.client.ExecStart(e.ctx, id, &ExecStartOptions{TTY: e.TTY, ConsoleSize: e.Size})
-	if err != nil {
-		return err
-	}
-	e.begin(stream)
-	return nil
+	return e.client.ExecStart(e.ctx, id, &ExecStartOptions{TTY: e.TTY, ConsoleSize: e.Size})
 }
 
 // Wait waits for the end of a started command and of its output. A code other than 0 is

@@ -85,15 +85,17 @@ func (c *RunCmd) Start() error {
 	if c.ID != "" {
 		return errors.New("docker: the command has been started already")
 	}
-	if err := c.create(); err != nil {
-		return err
+	err := c.create()
+	if err == nil {
+		if err = c.launch(); err != nil {
+			c.exit.Close()
+			c.outlive(c.remove) //nolint:errcheck // the first error is the one to tell
+		}
 	}
-	if err := c.launch(); err != nil {
-		c.exit.Close()
-		c.outlive(c.remove) //nolint:errcheck // the first error is the one to tell
-		return err
+	if err != nil {
+		c.closePipes(err)
 	}
-	return nil
+	return err
 }
 
 // create makes the container, after a pull where the policy says so.
@@ -186,7 +188,7 @@ func (c *RunCmd) launch() error {
 		stream.Close()
 		return err
 	}
-	c.begin(stream)
+	c.begin(c.ctx, stream)
 	return nil
 }
 

@@ -360,6 +360,66 @@ func TestInputThatCannotBeSent(t *testing.T) {
 	}
 }
 
+// Whoever reads or writes a pipe learns why nothing comes any more.
+func TestPipesOfACommandThatFails(t *testing.T) {
+	piped := func(cmd *ExecCmd) (io.WriteCloser, io.ReadCloser) {
+		in, err := cmd.StdinPipe()
+		require.NoError(t, err)
+		out, err := cmd.StdoutPipe()
+		require.NoError(t, err)
+		return in, out
+	}
+	e := &executor{states: []string{`{"Running":false,"ExitCode":0}`}, talk: func(conn io.ReadWriteCloser) {
+		io.WriteString(conn, frame(1, "all")[:9])
+	}}
+	c := serve(t, "unix", e, pinned)
+	t.Run("at its start", func(t *testing.T) {
+		cmd := c.ContainerExec(t.Context(), "gone", "prog")
+		in, out := piped(cmd)
+		require.Error(t, cmd.Start())
+		within(t, time.Second, func() {
+			_, err := io.WriteString(in, "x")
+			errorsIs(t, err, errdefs.ErrNotFound)
+			_, err = io.ReadAll(out)
+			errorsIs(t, err, errdefs.ErrNotFound)
+		})
+	})
+	t.Run("in its output", func(t *testing.T) {
+		cmd := c.ContainerExec(t.Context(), "c", "prog")
+		_, out := piped(cmd)
+		require.NoError(t, cmd.Start())
+		within(t, time.Second, func() {
+			text, err := io.ReadAll(out)
+			require.Equal(t, "a", string(text))
+			errorsIs(t, err, errdefs.ErrTruncated)
+			errorsIs(t, cmd.Wait(), errdefs.ErrTruncated)
+		})
+	})
+	t.Run("by its context, unread", func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		cmd := c.ContainerExec(ctx, "c", "prog")
+		_, out := piped(cmd)
+		require.NoError(t, cmd.Start())
+		within(t, time.Second, func() {
+			errorsIs(t, cmd.Wait(), errdefs.ErrCancelled, context.DeadlineExceeded)
+			_, err := io.ReadAll(out)
+			errorsIs(t, err, errdefs.ErrCancelled)
+		})
+	})
+	t.Run("by its delay, unread", func(t *testing.T) {
+		cmd := c.ContainerExec(t.Context(), "c", "prog")
+		_, out := piped(cmd)
+		cmd.WaitDelay = 10 * time.Millisecond
+		require.NoError(t, cmd.Start())
+		within(t, time.Second, func() {
+			errorsIs(t, cmd.Wait(), ErrWaitDelay)
+			_, err := io.ReadAll(out)
+			errorsIs(t, err, ErrWaitDelay)
+		})
+	})
+}
+
 type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }

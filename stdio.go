@@ -2,10 +2,13 @@ package docker
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"time"
+
+	"github.com/cleat-go/docker/errdefs"
 )
 
 // Stdio are the streams of a command. They are set before its start.
@@ -22,11 +25,21 @@ type Stdio struct {
 	// [ErrWaitDelay] unless there is another error. 0 is no bound.
 	WaitDelay time.Duration
 
-	closers []io.Closer // the command's ends of the pipes
-	stream  *AttachStream
-	copied  chan error // of the output, once
-	fed     chan error // of the input, at most two
-	waited  bool
+	pipes  []pipeEnd // the command's
+	stream *AttachStream
+	copied chan error // of the output, once
+	fed    chan error // of the input, at most two
+	waited bool
+}
+
+// pipeEnd is an end of a pipe, whose other end is told the error, or of an end.
+type pipeEnd interface{ CloseWithError(error) error }
+
+// closePipes ends the pipes, whoever waits for them.
+func (s *Stdio) closePipes(err error) {
+	for _, end := range s.pipes {
+		end.CloseWithError(err) //nolint:errcheck // it does not fail
+	}
 }
 
 // StdinPipe returns a pipe to the command's input. The caller closes it to end the input.
@@ -36,16 +49,15 @@ func (s *Stdio) StdinPipe() (io.WriteCloser, error) {
 	}
 	r, w := io.Pipe()
 	s.Stdin = r
-	s.closers = append(s.closers, r)
+	s.pipes = append(s.pipes, r)
 	return w, nil
 }
 
-// StdoutPipe returns a pipe from the command's output, which ends when the command does.
-// Read it to its end before Wait.
+// StdoutPipe returns a pipe from the command's output, which ends when the command does,
+// and with an error where the output was cut. Read it to its end before Wait.
 func (s *Stdio) StdoutPipe() (io.ReadCloser, error) { return s.outputPipe(&s.Stdout) }
 
-// StderrPipe returns a pipe from the command's error output, which ends when the
-// command does. Read it to its end before Wait.
+// StderrPipe returns a pipe from the command's error output, as StdoutPipe does.
 func (s *Stdio) StderrPipe() (io.ReadCloser, error) { return s.outputPipe(&s.Stderr) }
 
 func (s *Stdio) outputPipe(to *io.Writer) (io.ReadCloser, error) {
@@ -54,19 +66,21 @@ func (s *Stdio) outputPipe(to *io.Writer) (io.ReadCloser, error) {
 	}
 	r, w := io.Pipe()
 	*to = w
-	s.closers = append(s.closers, w)
+	s.pipes = append(s.pipes, w)
 	return r, nil
 }
 
 // begin starts to copy between the streams and the connection.
-func (s *Stdio) begin(stream *AttachStream) {
+func (s *Stdio) begin(ctx context.Context, stream *AttachStream) {
 	s.stream = stream
 	s.copied, s.fed = make(chan error, 1), make(chan error, 2)
+	stop := context.AfterFunc(ctx, func() { s.closePipes(errdefs.Cancelled(ctx)) })
 	go func() {
 		err := stream.Copy(s.Stdout, s.Stderr)
-		for _, pipe := range s.closers {
-			pipe.Close()
+		if stop(); err == io.ErrClosedPipe && ctx.Err() != nil {
+			err = errdefs.Cancelled(ctx)
 		}
+		s.closePipes(err)
 		s.copied <- err
 	}()
 	if s.Stdin != nil {
@@ -146,6 +160,7 @@ func (s *Stdio) copiedOrHeld(ended func() bool) error {
 		}
 		if gone {
 			s.stream.Close()
+			s.closePipes(ErrWaitDelay)
 			<-s.copied
 			return ErrWaitDelay
 		}
