@@ -347,6 +347,24 @@ func TestAnAnswerIsNotWaitedForPastItsValue(t *testing.T) {
 	})
 }
 
+func TestARefusalIsNotWaitedForPastItsWords(t *testing.T) {
+	for text, want := range map[string]string{`{"message":"not now"}`: "not now", "": "Service Unavailable"} {
+		c := script(t, "unix", func(w *wire) {
+			w.drained()
+			w.say("HTTP/1.1 503 No\r\nTransfer-Encoding: chunked\r\n\r\n")
+			if text != "" {
+				w.say(fmt.Sprintf("%x\r\n%s\r\n", len(text), text))
+			}
+			w.hold()
+		}, pinned)
+		within(t, 2*refusalTimeout, func() {
+			_, err := c.Version(t.Context())
+			errorsIs(t, err, errdefs.ErrUnavailable, errdefs.ErrRefused)
+			require.ErrorContains(t, err, want)
+		})
+	}
+}
+
 func TestConnectionsAreUsedAgain(t *testing.T) {
 	var conns atomic.Int32
 	c := script(t, "unix", func(w *wire) {

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/cleat-go/docker/errdefs"
 	"github.com/cleat-go/docker/streams"
@@ -18,6 +19,7 @@ import (
 const (
 	maxErrorBody    = 64 << 10 // of a refusal, how much is read
 	maxErrorMessage = 4 << 10  // and how many characters are kept
+	refusalTimeout  = 2 * time.Second
 )
 
 // Error is the error of a call to the engine. The kinds and classes of package
@@ -152,13 +154,15 @@ func streamKind(message string) error {
 	return nil
 }
 
-// refusal makes the error of an answer with an error's status and closes its body.
+// refusal makes the error of an answer with an error's status and closes its body, which
+// a peer may hold open.
 func (r *request) refusal(resp *http.Response) error {
 	defer resp.Body.Close()
+	late := time.AfterFunc(refusalTimeout, func() { resp.Body.Close() })
 	e := &Error{Method: r.method, Path: r.path, Status: resp.StatusCode, class: errdefs.ErrRefused}
 	e.kind = errdefs.FromStatus(resp.StatusCode)
 	var text bytes.Buffer
-	if _, err := text.ReadFrom(io.LimitReader(resp.Body, maxErrorBody)); err != nil && text.Len() == 0 {
+	if _, err := text.ReadFrom(io.LimitReader(resp.Body, maxErrorBody)); late.Stop() && text.Len() == 0 {
 		e.Err = err
 	}
 	e.Message = refusalMessage(text.Bytes())
