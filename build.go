@@ -33,14 +33,10 @@ type ImageBuildResult struct {
 func (c *Client) ImageBuild(ctx context.Context, source BuildSource, opts *ImageBuildOptions) (*ImageBuildResult, error) {
 	o := value(opts)
 	b := &build{Client: c, source: source, opts: &o, request: newRequest("POST /build")}
-	builder, err := b.choose(ctx)
-	if err != nil {
-		return nil, b.request.failed(ctx, err)
-	}
 	if o.Progress == nil {
-		return b.run(ctx, builder)
+		return b.run(ctx)
 	}
-	return b.reported(ctx, builder)
+	return b.reported(ctx)
 }
 
 // build is one build under way.
@@ -76,7 +72,7 @@ func (b *build) choose(ctx context.Context) (Builder, error) {
 }
 
 // reported builds in a goroutine of its own and calls Progress from this one.
-func (b *build) reported(ctx context.Context, builder Builder) (*ImageBuildResult, error) {
+func (b *build) reported(ctx context.Context) (*ImageBuildResult, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	messages, done := make(chan streams.Message), make(chan struct{})
 	stopped := make(chan struct{})
@@ -90,7 +86,7 @@ func (b *build) reported(ctx context.Context, builder Builder) (*ImageBuildResul
 	var err error
 	go func() {
 		defer close(done)
-		result, err = b.run(ctx, builder)
+		result, err = b.run(ctx)
 	}()
 	defer func() { // also where Progress panics
 		close(stopped)
@@ -102,7 +98,7 @@ func (b *build) reported(ctx context.Context, builder Builder) (*ImageBuildResul
 		case m := <-messages:
 			b.opts.Progress(m)
 		case <-done:
-			b.opts.Progress(streams.Message{Done: true})
+			jobEnded(b.opts.Progress)
 			return result, err
 		}
 	}
@@ -117,8 +113,11 @@ func (b *build) tell(m streams.Message) {
 }
 
 // run builds. Where the engine turns out to have no BuildKit, the other builder does it.
-func (b *build) run(ctx context.Context, builder Builder) (*ImageBuildResult, error) {
-	var err error
+func (b *build) run(ctx context.Context) (*ImageBuildResult, error) {
+	builder, err := b.choose(ctx)
+	if err != nil {
+		return nil, b.request.failed(ctx, err)
+	}
 	if builder == BuilderBuildKit {
 		err = b.buildKit(ctx)
 		if b.opts.Builder == "" && b.needsBuildKit() == nil && lacksBuildKit(err) {

@@ -91,6 +91,51 @@ func TestErrorsInsideAJobAreTheJobsError(t *testing.T) {
 	}
 }
 
+// Who waits for the end of a job waits for that of one too which never began.
+func TestAJobThatIsRefusedEnds(t *testing.T) {
+	c := serve(t, "unix", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/privileges") {
+			io.WriteString(w, `[{"Name":"network","Value":["host"]}]`)
+			return
+		}
+		w.WriteHeader(404)
+	}), pinned)
+	for name, job := range map[string]func(streams.Progress) error{
+		"pull": func(p streams.Progress) error {
+			_, err := c.ImagePull(t.Context(), "x", &ImagePullOptions{Progress: p})
+			return err
+		},
+		"name": func(p streams.Progress) error {
+			_, err := c.ImagePull(t.Context(), "X", &ImagePullOptions{Progress: p})
+			return err
+		},
+		"push": func(p streams.Progress) error {
+			_, err := c.ImagePush(t.Context(), "x", &ImagePushOptions{Progress: p})
+			return err
+		},
+		"load": func(p streams.Progress) error {
+			_, err := c.ImageLoad(t.Context(), nil, &ImageLoadOptions{Progress: p})
+			return err
+		},
+		"build": func(p streams.Progress) error {
+			_, err := c.ImageBuild(t.Context(), BuildSource{}, &ImageBuildOptions{Progress: p, Builder: "x"})
+			return err
+		},
+		"facts": func(p streams.Progress) error {
+			_, err := c.ImageBuild(t.Context(), BuildSource{}, &ImageBuildOptions{Progress: p})
+			return err
+		},
+		"plugin": func(p streams.Progress) error {
+			_, err := c.PluginInstall(t.Context(), "x", &PluginInstallOptions{Progress: p})
+			return err
+		},
+	} {
+		var seen []streams.Message
+		require.Error(t, job(func(m streams.Message) { seen = append(seen, m) }), name)
+		require.Equal(t, []streams.Message{{Done: true}}, seen, name)
+	}
+}
+
 func TestAProxysTextInsideAJobIsItsError(t *testing.T) {
 	c := script(t, "unix", func(w *wire) {
 		w.drained()

@@ -14,12 +14,10 @@ import (
 // error inside the stream is the job's error. closing tells of the message that ends
 // such a job; it is owed where the body's own end cannot show that it is whole.
 func (c *Client) job(ctx context.Context, r *request, progress streams.Progress, see func(streams.Message), closing func(streams.Message) bool) error {
+	defer jobEnded(progress)
 	resp, err := c.exchange(ctx, r)
 	if err != nil {
 		return err
-	}
-	if progress != nil {
-		defer func() { progress(streams.Message{Done: true}) }()
 	}
 	for {
 		err = r.follow(resp, progress, see, closing)
@@ -29,6 +27,13 @@ func (c *Client) job(ctx context.Context, r *request, progress streams.Progress,
 		if resp, err = c.exchange(ctx, r); err != nil {
 			return err
 		}
+	}
+}
+
+// jobEnded tells that a job has ended, also one that never began.
+func jobEnded(progress streams.Progress) {
+	if progress != nil {
+		progress(streams.Message{Done: true})
 	}
 }
 

@@ -142,21 +142,31 @@ func (c *Client) PluginUpgrade(ctx context.Context, name, remote string, opts *P
 // refuses it where it wants something else by then. No message ends such a pull: what
 // the body's own end does not show to be whole counts as cut.
 func (c *Client) pluginPull(ctx context.Context, r *request, remote string, o *PluginUpgradeOptions) error {
+	wanted, err := c.pluginGranted(ctx, r, remote, o)
+	if err != nil {
+		jobEnded(o.Progress)
+		return err
+	}
+	c.authorize(r, auth.Registry(remote), o.Auth)
+	return c.job(ctx, r.json(wanted), o.Progress, nil, func(streams.Message) bool { return false })
+}
+
+// pluginGranted returns what a plugin wants, where it is granted.
+func (c *Client) pluginGranted(ctx context.Context, r *request, remote string, o *PluginUpgradeOptions) ([]PluginPrivilege, error) {
 	if r.err != nil {
-		return r.failed(ctx, r.err)
+		return nil, r.failed(ctx, r.err)
 	}
 	wanted, err := c.PluginPrivileges(ctx, remote, &PluginPrivilegesOptions{o.Auth})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := o.allow(remote, wanted); err != nil {
-		return &Error{Method: r.method, Path: r.path, Err: err, class: errdefs.ErrNotSent}
+		return nil, &Error{Method: r.method, Path: r.path, Err: err, class: errdefs.ErrNotSent}
 	}
 	if wanted == nil {
 		wanted = []PluginPrivilege{}
 	}
-	c.authorize(r, auth.Registry(remote), o.Auth)
-	return c.job(ctx, r.json(wanted), o.Progress, nil, func(streams.Message) bool { return false })
+	return wanted, nil
 }
 
 // allow returns an error unless all that is wanted is granted.
