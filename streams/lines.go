@@ -39,7 +39,8 @@ const (
 // The lines of stdout and of stderr are put together apart from each other, however the
 // engine has cut and mixed them, and come in the order of their ends. A longer line than
 // MaxLength comes in pieces. Text after the last line end is a line too. A record that should
-// begin with a time and does not is a line without Time.
+// begin with a time and does not is a line without Time; one that is cut inside its time is
+// no line.
 //
 // Errors are those of [Frames], and come once and last, after the unfinished lines. On a TTY
 // stdout and stderr are one stream, Stdout. The sequence is for one loop; r is read ahead and
@@ -112,6 +113,9 @@ func (l *lines) raw(d *rawReader, yield func(Line, error) bool) {
 func (l *lines) end(err error) {
 	for i := range l.streams {
 		a := &l.streams[i]
+		if err != io.EOF {
+			a.dropHead()
+		}
 		a.endHead()
 		if a.open && !l.left {
 			a.emit(a.text, err != io.EOF)

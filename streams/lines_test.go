@@ -252,6 +252,52 @@ func TestLinesPrefixes(t *testing.T) {
 	}
 }
 
+// A record that is cut inside its prefix is no line: a time that is half there is no text.
+func TestLinesCutInsideAPrefix(t *testing.T) {
+	whole, err := time.Parse(time.RFC3339Nano, stamp2)
+	require.NoError(t, err)
+	first := Line{Stream: Stdout, Time: at(1), Text: "one"}
+	for _, test := range []struct {
+		opts   LinesOptions
+		prefix string
+	}{
+		{LinesOptions{Timestamps: true}, stamp2 + " "},
+		{LinesOptions{TTY: true, Timestamps: true}, stamp2 + " "},
+		{LinesOptions{Timestamps: true, Details: true}, stamp2 + " " + attrs + " "},
+	} {
+		data, begin := stamp1+" one\n"+test.prefix+"two\n", len(stamp1+" one\n")
+		if test.opts.Details {
+			data, begin = stamp1+"  one\n"+test.prefix+"two\n", len(stamp1+"  one\n")
+		}
+		raw := []byte(data)
+		if !test.opts.TTY {
+			raw, begin = record(Stdout, data[:begin], data[begin:]), begin+2*headerSize
+		}
+		for n := range len(test.prefix) {
+			lines, err := collect(io.MultiReader(bytes.NewReader(raw[:begin+n]), iotest.ErrReader(io.ErrUnexpectedEOF)), &test.opts)
+			require.ErrorIs(t, err, errdefs.ErrTruncated)
+			require.Equal(t, []Line{first}, lines, "%+v %d", test.opts, n)
+		}
+		lines, err := collect(io.MultiReader(bytes.NewReader(raw[:begin+len(test.prefix)+1]), iotest.ErrReader(io.ErrUnexpectedEOF)), &test.opts)
+		require.ErrorIs(t, err, errdefs.ErrTruncated)
+		require.Len(t, lines, 2)
+		require.True(t, lines[1].Partial && lines[1].Text == "t" && lines[1].Time.Equal(whole), "%+v", lines[1])
+	}
+}
+
+// Text that cannot be the beginning of a time is one, be it cut or not; and what is known of
+// a long line is not mixed with the prefix of its next record.
+func TestLinesCutText(t *testing.T) {
+	opts := &LinesOptions{TTY: true, Timestamps: true}
+	lines, err := collect(io.MultiReader(strings.NewReader("bare"), iotest.ErrReader(io.ErrUnexpectedEOF)), opts)
+	require.ErrorIs(t, err, errdefs.ErrTruncated)
+	require.Equal(t, []Line{{Stream: Stdout, Text: "bare", Partial: true}}, lines)
+
+	lines, err = collect(io.MultiReader(strings.NewReader(stamp1+" "+full+stamp2[:9]), iotest.ErrReader(io.ErrUnexpectedEOF)), opts)
+	require.ErrorIs(t, err, errdefs.ErrTruncated)
+	require.Equal(t, []Line{{Stream: Stdout, Time: at(1), Text: full, Partial: true}}, lines)
+}
+
 func TestLinesReadErrors(t *testing.T) {
 	boom := errors.New("boom")
 	for _, tty := range []bool{true, false} {

@@ -36,6 +36,13 @@ func (a *assembler) endHead() {
 	}
 }
 
+// dropHead forgets what may be a part of a prefix, where the rest was lost: it is no text.
+func (a *assembler) dropHead() {
+	if a.opts.Details || len(bytes.Trim(a.head, "0123456789-:.TZ+")) == 0 {
+		a.head = nil
+	}
+}
+
 // flushHead makes text of what follows the prefix.
 func (a *assembler) flushHead(n int) {
 	text := a.head[n:]
