@@ -279,7 +279,6 @@ var pluginBehaviours = []behaviour{
 				{"enabled": {"true"}},
 				{"enabled": {"false"}},
 				{"enabled": {"false"}, "capability": {"volumedriver"}},
-				{"enabled": {"true", "false"}},
 				{"capability": {"volumedriver"}},
 				{"capability": {"networkdriver"}},
 				{"capability": {"networkdriver", "volumedriver"}},
