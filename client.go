@@ -254,6 +254,10 @@ func (c *Client) exchange(ctx context.Context, r *request) (*http.Response, erro
 // unsent makes the error of a call that was not sent because of what came before it: the
 // negotiation, or the reading of what was to be uploaded.
 func (r *request) unsent(err error) error {
+	if ping, ok := err.(*Error); ok && ping.class == errdefs.ErrOutcomeUnknown {
+		e := *ping // whose outcome is not that of the call
+		e.class, err = nil, &e
+	}
 	class := errdefs.ErrNotSent
 	if errors.Is(err, class) {
 		class = nil

@@ -594,6 +594,16 @@ func TestClassesOfFailure(t *testing.T) {
 	}
 }
 
+// A call whose negotiation got no answer was not sent: nothing of it can have happened.
+func TestUnansweredNegotiation(t *testing.T) {
+	c := script(t, "unix", func(w *wire) { w.drained() })
+	_, err := c.VolumeCreate(t.Context(), nil)
+	errorsIs(t, err, errdefs.ErrNotSent, io.EOF)
+	require.NotErrorIs(t, err, errdefs.ErrOutcomeUnknown)
+	require.ErrorContains(t, err, "POST /volumes/create")
+	require.ErrorContains(t, err, "HEAD /_ping")
+}
+
 func TestDialErrors(t *testing.T) {
 	noLeaks(t)
 	for host, want := range map[string]string{

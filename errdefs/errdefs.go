@@ -50,8 +50,9 @@ var (
 	ErrUnavailable error = unavailable{}
 )
 
-// Classes: what became of the request. One error has at most one of them,
-// save that a cancelled request can also be known to be unsent.
+// Classes: what became of the request. One error has at most one of them, save that a
+// request that was cancelled, or whose negotiation was refused, can also be known to be
+// unsent.
 var (
 	// ErrNotSent means that no byte of the request reached the engine.
 	ErrNotSent error = notSent{}
