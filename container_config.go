@@ -3,6 +3,8 @@ package docker
 import (
 	"encoding/json"
 	"net/netip"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -217,6 +219,25 @@ const (
 // PortMap is where the ports of a container are published on the host.
 // A port without bindings is exposed, not published.
 type PortMap map[Port][]PortBinding
+
+// MarshalJSON writes ports with their protocol, tcp where they have none: engines would
+// publish nothing, and not say so.
+func (m PortMap) MarshalJSON() ([]byte, error) {
+	if m == nil {
+		return []byte("null"), nil
+	}
+	whole := make(map[Port][]PortBinding, len(m))
+	for port, bindings := range m {
+		if port != "" && !strings.Contains(string(port), "/") {
+			port += "/tcp"
+		}
+		if already, ok := whole[port]; ok {
+			bindings = slices.Concat(already, bindings)
+		}
+		whole[port] = bindings
+	}
+	return json.Marshal(whole)
+}
 
 // PortBinding is one place where a port is published.
 type PortBinding struct {

@@ -289,6 +289,21 @@ func TestCommand(t *testing.T) {
 	require.Error(t, json.Unmarshal([]byte(`[1]`), new(Command)))
 }
 
+// Engines publish nothing of a port without a protocol, and do not say so.
+func TestPortIsSentWithItsProtocol(t *testing.T) {
+	for want, m := range map[string]PortMap{
+		`null`:                          nil,
+		`{}`:                            {},
+		`{"80/tcp":[{}],"53/udp":null}`: {"80": {{}}, "53/udp": nil},
+		`{"80-90/tcp":[]}`:              {"80-90": {}},
+		`{"1/tcp":[{"HostPort":"2"},{"HostPort":"2"}]}`: {"1": {{HostPort: "2"}}, "1/tcp": {{HostPort: "2"}}},
+	} {
+		sent, err := json.Marshal(m)
+		require.NoError(t, err)
+		require.JSONEq(t, want, string(sent))
+	}
+}
+
 func TestPort(t *testing.T) {
 	for port, want := range map[Port]struct {
 		number   uint16
