@@ -75,11 +75,19 @@ func (c *Client) ContainerStatPath(ctx context.Context, id, path string) (*PathS
 	r.setPath(path)
 	resp, err := c.send(ctx, r)
 	if err != nil {
-		return nil, err
+		return nil, wordless(err, path)
 	}
 	c.discard(resp)
 	stat, err := pathStat(resp.Header)
 	return stat, r.broken(err)
+}
+
+// wordless says of a path that is not found what the engine cannot: a HEAD has no body.
+func wordless(err error, path string) error {
+	if e, ok := err.(*Error); ok && e.Status == http.StatusNotFound && e.Message == "" {
+		e.Err = fmt.Errorf("Not Found: no such container, or no %q in it", path)
+	}
+	return err
 }
 
 // Archive is a tar archive of a path in a container while it is read. A read of one that

@@ -274,6 +274,7 @@ func TestContainerStatPath(t *testing.T) {
 		_, err := c.ContainerStatPath(t.Context(), "a", "/l")
 		errorsIs(t, err, kind, errdefs.ErrRefused)
 		require.ErrorContains(t, err, http.StatusText(code))
+		require.Equal(t, code == 404, strings.Contains(err.Error(), `no "/l" in it`), err)
 	}
 }
 

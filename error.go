@@ -33,7 +33,7 @@ type Error struct {
 	Path    string // of the request, without the version's prefix and the query
 	Status  int    // of the answer, or 0 where none came
 	Message string // the engine's own words, at most 4096 characters; empty where it said nothing
-	Err     error  // the cause where no answer came or its body failed, else nil
+	Err     error  // the cause where no answer came, its body failed, or the engine could say none; else nil
 
 	kind, class error
 }
