@@ -30,6 +30,9 @@ type ContainerLogsOptions struct {
 // or Copy, which close it at their end, or closes it; the context ends it too. A log
 // that is cut is errdefs.ErrTruncated, a missing container errdefs.ErrNotFound.
 //
+// To go on after a cut, ask anew with Since at the Time of the last line that was not
+// Partial: what has just that time is sent again.
+//
 //docker:operation GET /containers/{id}/logs
 func (c *Client) ContainerLogs(ctx context.Context, id string, opts *ContainerLogsOptions) (*streams.Output, error) {
 	o, r := value(opts), newRequest("GET /containers/{id}/logs", id)
