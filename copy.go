@@ -85,7 +85,7 @@ func (c *Client) ContainerStatPath(ctx context.Context, id, path string) (*PathS
 // wordless says of a path that is not found what the engine cannot: a HEAD has no body.
 func wordless(err error, path string) error {
 	if e, ok := err.(*Error); ok && e.Status == http.StatusNotFound && e.Message == "" {
-		e.Err = fmt.Errorf("Not Found: no such container, or no %q in it", path)
+		e.Err = fmt.Errorf("no such container, or no %q in it", path)
 	}
 	return err
 }

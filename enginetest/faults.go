@@ -2,8 +2,10 @@ package enginetest
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -51,10 +53,15 @@ type armed struct {
 	matched, made int
 }
 
-// Fail arranges a fault for an operation, as "POST /containers/{id}/start"; an empty one
-// stands for all. Where several match a request, the first strikes. The function that it
-// returns takes the fault back.
+// Fail arranges a fault for an operation, as "POST /containers/{id}/start", named as
+// [Request] has it; an empty one stands for all. It panics where there is no such
+// operation, since the fault would never strike. Where several match a request, the first
+// strikes. The function that it returns takes the fault back.
 func (s *Server) Fail(operation string, f Fault) (cancel func()) {
+	known := func(r *route) bool { return r.operation == operation }
+	if operation != "" && !slices.ContainsFunc(routes, known) {
+		panic(fmt.Sprintf("enginetest: Fail: there is no operation %q", operation))
+	}
 	a := &armed{Fault: f, operation: operation}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -220,3 +220,16 @@ func TestCloseEndsProcesses(t *testing.T) {
 	<-ended
 	require.NoError(t, s.Close())
 }
+
+// A fault of an operation that is misspelt would never strike, and its test would pass.
+func TestFaultOfNoOperation(t *testing.T) {
+	engine := enginetest.NewServer(t)
+	for _, operation := range []string{"POST /containers/creat", "GET /images/{id}/json", "/info", "GET /v1.44/info"} {
+		require.PanicsWithValue(t, fmt.Sprintf("enginetest: Fail: there is no operation %q", operation), func() {
+			engine.Fail(operation, enginetest.Fault{Status: 500})
+		})
+	}
+	engine.Fail("GET /images/{name}/json", enginetest.Fault{Status: 500, Message: "boom"})
+	_, err := engine.Client().ImageInspect(t.Context(), "a/b", nil)
+	require.ErrorContains(t, err, "boom")
+}

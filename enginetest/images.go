@@ -19,7 +19,8 @@ type Image struct {
 	Config docker.ImageConfig
 	Files  fs.FS // nil is none
 	// Run is the process of its containers, and of the execs in them; the arguments tell
-	// what was asked for. Nil leaves it to Programs.
+	// what was asked for, by Config.Cmd too, without which each container has to name a
+	// command. Nil leaves it to Programs.
 	Run Program
 	// Programs are programs by the name of their file: "sh" for /bin/sh. They come
 	// before Run. A command that is neither here nor run by Run is not found.
