@@ -25,10 +25,11 @@
 //
 // Left out are, and answer 501: builds with BuildKit, and the build cache; joining the
 // swarm of another engine, and services of more than 1000 tasks; checkpoints; cluster
-// volumes and mounts of images; attestations; sessions. What answers, and is made up: statistics,
-// sizes of layers, process numbers, the digests of manifests.
+// volumes and mounts of images; attestations; sessions. What answers, and is made up:
+// statistics, sizes of layers, process numbers, the digests of manifests.
 //
-// Nothing runs behind a plugin that is enabled. Volumes and networks that have it for their
+// Nothing runs behind a plugin that is enabled, so one without an entrypoint can be, which
+// engines refuse. Volumes and networks that have it for their
 // driver are as those of the engine's own; as a driver of logs it has no effect.
 // Plugins that a service installs are left out.
 //
